@@ -102,8 +102,7 @@ def requirements(series):
         [str(python(series)), '-c', REQUIREMENTS], cwd=str(ROOT))
     for requirement in json.loads(output.decode()):
         if requirement.startswith(('trytond', 'proteus')):
-            name = requirement.split()[0]
-            requirement = '%s == %s.*' % (name, series)
+            requirement += ', == %s.*' % series
         yield requirement
 
 
