@@ -23,8 +23,7 @@ help:  ## Print the targets
 	@echo "  TEST=tests.test_module    modules, classes or methods (all)"
 	@echo "  ARGS=\"-f -k pattern\"      options for unittest"
 	@echo "Variables of demo:"
-	@echo "  STAY=1                    keep the server up at the end"
-	@echo "  WEB=1                     with the web client (needs npm)"
+	@echo "  STAY=1                    stay up, with the web client (npm)"
 
 .PHONY: environment
 environment:  ## Create or update the environment .venv/<series>
@@ -48,7 +47,7 @@ lint:  ## Run the linters
 .PHONY: demo
 demo:  ## Live through a campaign in a minute: mails, opens, clicks
 	@$(PYTHON) tools/environment.py 8.0
-	@STAY="$(STAY)" WEB="$(WEB)" .venv/8.0/bin/python demo/run.py
+	@STAY="$(STAY)" .venv/8.0/bin/python demo/run.py
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but the environments

@@ -40,6 +40,8 @@ def modules(value):
 info = tryton_cfg()
 
 setup(
+    # The name under which it is not taken for a part of the package
+    script_name='setup.py',
     name='trytond-marketing-automation',
     version=info.get('version', '0.0.1'),
     description="Tryton module to automate the marketing by e-mail",
@@ -86,15 +88,18 @@ setup(
         *modules(info.get('depends', '')),
         'genshi',
         'html2text',
+        'idna',
         'lxml',
         'mrml; python_version < "3.14"',
-        'python-sql >= 1.6',
-        'werkzeug',
+        'python-dateutil',
+        'python-sql >= 1.8',
         ],
     extras_require={
         'test': [
             f'proteus {SERIES}',
             *modules(info.get('extras_depend', '')),
+            # extends the clicks, without being extended
+            f'trytond_marketing_campaign {SERIES}',
             'aiosmtpd',
             'hypothesis',
             'time-machine',

@@ -56,6 +56,7 @@ def _unpack():
     archive.unlink()
     for path in (CLIENT / 'package').iterdir():
         path.rename(CLIENT / path.name)
+    (CLIENT / 'package').rmdir()
 
 
 class Installation(threading.Thread):

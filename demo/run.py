@@ -157,8 +157,8 @@ def main():
     staying = bool(os.environ.get('STAY'))
     ports = server.configure()
     installation = client.Installation()
-    if staying or os.environ.get('WEB'):
-        say("Installing the web client meanwhile")
+    if staying:
+        say("Installing the web client meanwhile, if there is npm")
         installation.start()
     create_database()
 

@@ -124,6 +124,8 @@ def link(series):
         cwd=str(directory(series)))
     path = Path(modules.decode().strip()) / MODULE
     if path.is_symlink():
+        if path.resolve() == ROOT:
+            return
         path.unlink()
     elif path.exists():
         sys.exit("%s is not a link to the checkout: remove it." % path)
