@@ -383,7 +383,8 @@ def main():
     parser.add_argument(
         '--refuse', metavar='PATTERN', help="recipients to refuse")
     parser.add_argument(
-        '--busy', metavar='PATTERN', help="put off the first of these recipients")
+        '--busy', metavar='PATTERN',
+        help="put off the first of these recipients")
     options = parser.parse_args()
 
     os.makedirs(options.out, exist_ok=True)
