@@ -23,10 +23,11 @@ from sql.aggregate import Count, Min, Sum
 from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import DateTrunc
 
+from trytond import backend
 from trytond.model import Index, Model, ModelSQL, ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval, If
-from trytond.tools import grouped_slice, reduce_ids
+from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
@@ -214,10 +215,10 @@ class Reporting(ModelSQL, ModelView):
                 activity, condition=record_activity.activity == activity.id)
             subject = Column(activity, cls._subject)
         progress = defaultdict(lambda: defaultdict(int))
-        for sub_ids in grouped_slice(ids):
+        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
             cursor.execute(*from_item.select(
-                    subject, record_activity.state, Count(Literal('*')),
-                    where=reduce_ids(subject, sub_ids),
+                    subject, record_activity.state, Count(Literal(1)),
+                    where=fields.SQL_OPERATORS['in'](subject, sub_ids),
                     group_by=[subject, record_activity.state]))
             for id_, state, count in cursor:
                 progress[state][id_] = count
@@ -228,12 +229,12 @@ class Reporting(ModelSQL, ModelView):
         "Return the counts over the whole time by name and id"
         cursor = Transaction().connection.cursor()
         totals = {n: defaultdict(int) for n in cls._counts}
-        for sub_ids in grouped_slice(ids):
+        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
             fact = cls._facts()
             subject = Column(fact, cls._subject)
             cursor.execute(*fact.select(
                     subject, *[Sum(Column(fact, n)) for n in cls._counts],
-                    where=reduce_ids(subject, sub_ids),
+                    where=fields.SQL_OPERATORS['in'](subject, sub_ids),
                     group_by=[subject]))
             for id_, *values in cursor:
                 for name, value in zip(cls._counts, values):
@@ -259,12 +260,12 @@ class Reporting(ModelSQL, ModelView):
         with Transaction().set_context(
                 period=period, from_date=dates[0], to_date=last):
             table = cls.table_query()
-        for sub_ids in grouped_slice(ids):
+        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
             subject = Column(table, cls._subject)
             cursor.execute(*table.select(
                     subject, table.date,
                     *[Column(table, r) for r in rates.values()],
-                    where=reduce_ids(subject, sub_ids)))
+                    where=fields.SQL_OPERATORS['in'](subject, sub_ids)))
             for id_, date, *row in cursor:
                 if not isinstance(date, dt.date):
                     date = dt.date.fromisoformat(date)
