@@ -1,0 +1,342 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Read and write the record activities of a batch, always many at once.
+"""
+
+import datetime as dt
+
+from sql import Literal, Values
+from sql.functions import CurrentTimestamp
+from sql.operators import Exists
+
+import trytond.config as config
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+try:
+    from sql import Conflict
+except ImportError:
+    Conflict = None
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    # What is due
+
+    @classmethod
+    def _is_due(cls, table, activity, now):
+        return (
+            (table.activity == activity)
+            & (table.state == 'waiting')
+            & (table.at <= now))
+
+    @classmethod
+    def due_activities(cls, now, parent=None):
+        """
+        Return the activities of running scenarios that have something due,
+        or left behind by a dead process, among the children of the parent if
+        given.
+        """
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Scenario = pool.get('marketing.automation.scenario')
+        activity = Activity.__table__()
+        scenario = Scenario.__table__()
+        due = cls.__table__()
+        claimed = cls.__table__()
+        where = (
+            (scenario.state == 'running')
+            & (scenario.active == Literal(True))
+            & (Exists(due.select(
+                        Literal(1),
+                        where=cls._is_due(due, activity.id, now)))
+                | Exists(claimed.select(
+                        Literal(1),
+                        where=(claimed.activity == activity.id)
+                        & (claimed.claim != None)))))
+        if parent is not None:
+            where &= activity.parent == f'{Activity.__name__},{parent}'
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*activity.join(
+                scenario, condition=activity.scenario == scenario.id
+                ).select(activity.id, where=where, order_by=[activity.id]))
+        return Activity.browse([id_ for id_, in cursor])
+
+    @classmethod
+    def is_running(cls, activity):
+        "Return if the scenario of the activity (id) still runs"
+        pool = Pool()
+        activities = pool.get('marketing.automation.activity').__table__()
+        scenario = pool.get('marketing.automation.scenario').__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*activities.join(
+                scenario, condition=activities.scenario == scenario.id
+                ).select(
+                    Literal(1),
+                    where=(activities.id == activity)
+                    & (scenario.state == 'running')))
+        return bool(cursor.fetchone())
+
+    @classmethod
+    def due(cls, activity, now, limit):
+        "Return the ids, at most limit, of what is due and of nobody else"
+        if not cls.is_running(activity):
+            return []
+        table = cls.__table__()
+        return cls._lock(table.select(
+                table.id,
+                where=cls._is_due(table, activity, now),
+                order_by=[table.at.asc, table.id.asc],
+                limit=limit))
+
+    @classmethod
+    def lock_waiting(cls, ids):
+        "Return those of the ids which still wait, locked"
+        table = cls.__table__()
+        return cls._lock(table.select(
+                table.id,
+                where=fields.SQL_OPERATORS['in'](table.id, ids)
+                & (table.state == 'waiting'),
+                order_by=[table.at.asc, table.id.asc]))
+
+    @classmethod
+    def _lock(cls, query):
+        "Return the ids of the query that nobody else has locked"
+        transaction = Transaction()
+        database = transaction.database
+        cursor = transaction.connection.cursor()
+        if database.has_select_for():
+            For = database.get_select_for_skip_locked()
+            query.for_ = For('UPDATE')
+        else:
+            # SQLite has one writer at a time: become it before reading
+            table = cls.__table__()
+            cursor.execute(*table.update(
+                    [table.claim], [table.claim], where=table.id == -1))
+        cursor.execute(*query)
+        return [id_ for id_, in cursor]
+
+    @classmethod
+    def claims(cls, activity):
+        "Return the dictionary of the time of each claim on the activity"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.select(
+                table.claim, table.claimed_at,
+                where=(table.activity == activity) & (table.claim != None),
+                group_by=[table.claim, table.claimed_at]))
+        return dict(cursor.fetchall())
+
+    # What becomes of it
+
+    @classmethod
+    def store(cls, outcomes, now, number=None):
+        """
+        Write the outcomes, a dictionary by id.
+
+        What is done keeps the number of the claim until its children are
+        planned.
+        """
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        now = now.replace(microsecond=0)
+        groups = {}
+        for id_, outcome in outcomes.items():
+            groups.setdefault(outcome, []).append(id_)
+        ended = {}
+        for outcome, ids in groups.items():
+            if outcome.state == 'waiting':
+                cls._store_postponed(ids, outcome, now)
+                continue
+            cls._update(ids, {
+                    'state': outcome.state,
+                    'reason': outcome.reason,
+                    'detail': outcome.detail,
+                    'ended_at': now,
+                    'claim': number if outcome.state == 'done' else None,
+                    'claimed_at': now if outcome.state == 'done' else None,
+                    })
+            if outcome.reason in cls._final_reasons():
+                ended.setdefault(outcome.reason, []).extend(ids)
+        for reason, ids in ended.items():
+            Record.end(
+                {r.record.id for r in cls.browse(ids)}, reason,
+                blocked=reason == 'unsubscribed')
+
+    @classmethod
+    def _final_reasons(cls):
+        "Return the set of the reasons that end the record as a whole"
+        return {
+            'target_deleted', 'target_inactive', 'party_inactive',
+            'unsubscribed'}
+
+    @classmethod
+    def _store_postponed(cls, ids, outcome, now):
+        for record_activity in cls.browse(ids):
+            attempts = (record_activity.attempts or 0) + 1
+            delay = retry_delay(attempts)
+            if delay is None:
+                values = {
+                    'state': 'failed',
+                    'reason': 'given_up',
+                    'ended_at': now,
+                    }
+            else:
+                values = {
+                    'state': 'waiting',
+                    'reason': outcome.reason,
+                    'at': now + max(delay, outcome.delay or delay),
+                    }
+            cls._update([record_activity.id], {
+                    **values,
+                    'detail': outcome.detail,
+                    'attempts': attempts,
+                    'claim': None,
+                    'claimed_at': None,
+                    })
+
+    @classmethod
+    def _update(cls, ids, values):
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        for sub_ids in grouped_slice(ids):
+            cursor.execute(*table.update(
+                    [getattr(table, n) for n in values],
+                    list(values.values()),
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, list(sub_ids))))
+
+    @classmethod
+    def store_sending(cls, parcels, now, number):
+        "Claim the parcels, a dictionary by id, with their Message-ID"
+        if not parcels:
+            return
+        table = cls.__table__()
+        values = Values([
+                [id_, parcel.message_id] for id_, parcel in parcels.items()])
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.update(
+                [table.state, table.claim, table.claimed_at,
+                    table.message_id],
+                ['sending', number, now.replace(microsecond=0),
+                    values.column2],
+                from_=[values],
+                where=table.id == values.column1))
+
+    @classmethod
+    def give_back(cls, numbers):
+        "Let wait again what the claims have not handed over"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        where = (
+            fields.SQL_OPERATORS['in'](table.claim, list(numbers))
+            & (table.state == 'sending'))
+        cursor.execute(*table.select(table.id, where=where))
+        ids = [id_ for id_, in cursor]
+        if ids:
+            cls._update(ids, {
+                    'state': 'waiting', 'claim': None, 'claimed_at': None})
+        return ids
+
+    # What follows
+
+    @classmethod
+    def follow(cls, activity, number):
+        "Plan the children of what the claim has done and let it go"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        children = activity.active_children
+        events = sorted({c.event for c in children if c.event})
+        cursor.execute(*table.select(
+                table.id, table.record, table.ended_at,
+                *(getattr(table, f'{e}_at') for e in events),
+                where=(table.claim == number) & (table.state == 'done')))
+        rows = cursor.fetchall()
+        if not rows:
+            return
+        planned = []
+        for _, record, ended_at, *happened in rows:
+            happened = dict(zip(events, happened))
+            for child in children:
+                planned.append([
+                        record, child.id,
+                        *cls._first_state(child, ended_at, happened)])
+        cls._plan_rows(planned)
+        cls._cancel_opposites(activity, [r[1] for r in rows])
+        cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
+
+    @classmethod
+    def _first_state(cls, child, ended_at, happened):
+        "Return the date, state, reason and end of a new child"
+        if not child.event:
+            return child.planned_at(ended_at), 'waiting', None, None
+        event_at = happened[child.event]
+        if not child.negative:
+            return child.planned_at(event_at), 'waiting', None, None
+        elif event_at:
+            return (
+                child.planned_at(ended_at), 'cancelled', 'opposite', event_at)
+        return child.planned_at(ended_at), 'waiting', None, None
+
+    @classmethod
+    def _plan_rows(cls, rows):
+        "Insert the rows of record, activity, date, state, reason and end"
+        if not rows:
+            return
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.insert(
+                [table.record, table.activity, table.at, table.state,
+                    table.reason, table.ended_at, table.email_opened,
+                    table.email_clicked, table.attempts, table.create_uid,
+                    table.create_date],
+                [[*row, False, False, 0, 0, CurrentTimestamp()]
+                    for row in rows],
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
+
+    @classmethod
+    def _cancel_opposites(cls, activity, records):
+        """
+        Cancel for the records what waits for the opposite of the executed
+        activity.
+        """
+        opposites = activity.opposites
+        if not opposites:
+            return
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        in_ = fields.SQL_OPERATORS['in']
+        cursor.execute(*table.update(
+                [table.state, table.reason, table.ended_at],
+                ['cancelled', 'opposite',
+                    dt.datetime.now().replace(microsecond=0)],
+                where=(table.state == 'waiting')
+                & in_(table.activity, [a.id for a in opposites])
+                & in_(table.record, records)))
+
+
+def retry_delay(attempts):
+    """
+    Return the time to wait before the next try, None to give up.
+
+    The delay doubles from `[marketing] retry_delay` up to `retry_delay_max`
+    until `retry_duration` has passed (all in seconds), as RFC 5321 4.5.4.1
+    asks for.
+    """
+    delay = config.getint('marketing', 'retry_delay', default=5 * 60)
+    delay_max = config.getint(
+        'marketing', 'retry_delay_max', default=4 * 60 * 60)
+    duration = config.getint(
+        'marketing', 'retry_duration', default=2 * 24 * 60 * 60)
+    total = 0
+    for attempt in range(attempts):
+        next_delay = min(delay * 2 ** attempt, delay_max)
+        total += next_delay
+    if total > duration:
+        return None
+    return dt.timedelta(seconds=next_delay)

@@ -1,0 +1,200 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Make the message of a rendered template, without knowing any record.
+"""
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+
+import html2text
+import lxml.html
+
+from trytond.tools.email_ import set_from_header
+
+__all__ = ['Page', 'Shortener', 'compose', 'one_line']
+
+UNSUBSCRIBE = 'unsubscribe'
+# Elements whose href is no link to follow
+_NO_LINKS = {'base', 'link'}
+# What some programs read of conditional comments
+_COMMENT_HREF = re.compile(r'(\bhref\s*=\s*)(["\'])(.*?)\2', re.I | re.S)
+_CONDITIONAL = re.compile(r'\s*\[if\b', re.I)
+_PIXEL_STYLE = 'border:0;display:block;height:1px;width:1px'
+
+
+def one_line(text):
+    "Return the text on one line without control characters"
+    return ' '.join(
+        ''.join(c if c.isprintable() else ' ' for c in text or '').split())
+
+
+class Shortener:
+    """
+    The function short of the templates.
+
+    A template is rendered before its links are known, so what it writes is
+    replaced afterwards.
+    """
+    _base = 'http://short.invalid/'
+
+    def __init__(self):
+        self._urls = []
+
+    def __call__(self, url):
+        "Return a short URL which goes to the URL"
+        url = str(url)
+        if not _is_tracked(url):
+            return url
+        self._urls.append(url)
+        return f'{self._base}{len(self._urls) - 1}/'
+
+    @property
+    def urls(self):
+        return set(self._urls)
+
+    def expand(self, url):
+        "Return the URL for which short may have returned the one given"
+        if url.startswith(self._base):
+            return self._urls[int(url[len(self._base):].strip('/'))]
+        return url
+
+    def replace(self, text, click):
+        "Replace what short has returned with the result of click"
+        for i, url in enumerate(self._urls):
+            text = text.replace(f'{self._base}{i}/', click(url))
+        return text
+
+
+class Page:
+    "A HTML page with links that can be replaced"
+
+    def __init__(self, html, short=None):
+        self.short = short or Shortener()
+        parser = lxml.html.HTMLParser(encoding='utf-8')
+        self._root = lxml.html.document_fromstring(
+            html.encode('utf-8'), parser=parser)
+        self._links = list(self._find_links())
+
+    def _find_links(self):
+        "Yield the element, the URL and if it ends the subscription"
+        for element in self._root.iter():
+            if element.tag is lxml.etree.Comment:
+                continue
+            href = element.get('href')
+            if href is None or element.tag in _NO_LINKS:
+                continue
+            if element.attrib.pop('data-track', None) == 'no':
+                continue
+            unsubscribe, url = _split_href(self.short.expand(href.strip()))
+            if unsubscribe or _is_tracked(url):
+                yield element, url, unsubscribe
+
+    @property
+    def urls(self):
+        "The set of the URLs to which the links go"
+        urls = {url for _, url, _ in self._links if url} | self.short.urls
+        for comment in self._comments():
+            for match in _COMMENT_HREF.finditer(comment.text):
+                _, url = _split_href(match[3].strip())
+                if url and _is_tracked(url):
+                    urls.add(url)
+        return urls
+
+    def rewrite(self, click, unsubscribe):
+        """
+        Replace each link by the result of click for its URL, or of
+        unsubscribe for the URL (or None) where to go afterwards.
+        """
+        for element, url, ends in self._links:
+            element.set('href', unsubscribe(url) if ends else click(url))
+
+        def replace(match):
+            ends, url = _split_href(match[3].strip())
+            if ends:
+                url = unsubscribe(url)
+            elif _is_tracked(url):
+                url = click(url)
+            else:
+                return match[0]
+            return f'{match[1]}{match[2]}{url}{match[2]}'
+
+        for comment in self._comments():
+            comment.text = _COMMENT_HREF.sub(replace, comment.text)
+
+    def _comments(self):
+        for comment in self._root.iter(lxml.etree.Comment):
+            if comment.text and _CONDITIONAL.match(comment.text):
+                yield comment
+
+    def add_pixel(self, url):
+        "Add an image of one pixel at the end of the body"
+        body = self._root.find('body')
+        if body is None:
+            body = self._root
+        pixel = lxml.etree.SubElement(
+            body, 'img', src=url, alt='', width='1', height='1',
+            style=_PIXEL_STYLE)
+        pixel.tail = '\n'
+
+    def html(self):
+        tree = self._root.getroottree()
+        return lxml.html.tostring(
+            tree, encoding='unicode',
+            doctype=tree.docinfo.doctype or '<!DOCTYPE html>')
+
+
+def _split_href(href):
+    """
+    Return if it is the word that ends the subscription, and the URL (where to
+    go afterwards).
+    """
+    word, _, url = href.partition('|')
+    if word.strip().lower() == UNSUBSCRIBE:
+        url = url.strip()
+        return True, url if _is_tracked(url) else None
+    return False, href
+
+
+def _is_tracked(url):
+    return url.lower().startswith(('http://', 'https://'))
+
+
+def text_of(html):
+    "Return the text part of the HTML"
+    converter = html2text.HTML2Text()
+    converter.body_width = 0
+    converter.ignore_images = True
+    converter.protect_links = True
+    converter.single_line_break = False
+    return converter.handle(html).strip() + '\n'
+
+
+def compose(sender, from_, name, address, subject, html, headers):
+    """
+    Return the message with a text and an HTML part (RFC 2046 5.1.4).
+
+    :param sender: the address that the server is allowed to send from.
+    :param from_: the address, with or without name, the mail comes from.
+    :param name: the name of the recipient.
+    :param address: the one address of the recipient.
+    :param headers: a dictionary of further headers.
+    """
+    message = EmailMessage()
+    set_from_header(message, sender, from_)
+    local, _, domain = address.rpartition('@')
+    message['To'] = Address(one_line(name), local, domain)
+    message['Subject'] = one_line(subject)
+    message['Date'] = formatdate()
+    for header, value in headers.items():
+        message[header] = one_line(value)
+    message.set_content(text_of(html))
+    message.add_alternative(html, subtype='html')
+    return message
+
+
+def address_of(from_):
+    "Return the address of a header"
+    return parseaddr(from_)[1]

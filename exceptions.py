@@ -1,0 +1,41 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from trytond.exceptions import UserError
+from trytond.model.exceptions import ValidationError
+
+
+class DomainError(ValidationError):
+    "The domain can not be searched"
+
+
+class ScenarioError(ValidationError):
+    "The scenario can not run"
+
+
+class ActivityError(ValidationError):
+    "The activity can not be executed"
+
+
+class ParentError(ActivityError):
+    "The activity is not part of the tree of a scenario"
+
+
+class DelayError(ActivityError):
+    "The delay is missing or goes backward"
+
+
+class ConditionError(ActivityError):
+    "The condition can not be evaluated"
+
+
+class SenderError(ActivityError):
+    "The address of the sender is not exactly one address"
+
+
+class TemplateError(ActivityError):
+    "The title or the template can not be compiled"
+
+
+class CourierError(UserError):
+    "What hands over the messages is out of reach"

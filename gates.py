@@ -1,0 +1,154 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Decide what becomes of the record activities that are due.
+
+A gate looks at all of a batch at once, with a constant number of queries.
+"""
+
+from trytond.model import ModelSQL, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.transaction import Transaction, inactive_records
+
+from .mixin import Readers
+from .outcome import cancelled, done, failed, skipped
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def decide(cls, activity, ids):
+        """
+        Return a dictionary of the outcome, or the parcel to hand over, of
+        each of the record activities (ids) of the activity.
+        """
+        with inactive_records():
+            record_activities = list(cls.browse(ids))
+        outcomes = {}
+        for gate in cls._gates():
+            open_ = [r for r in record_activities if r.id not in outcomes]
+            if open_:
+                outcomes.update(getattr(cls, f'_gate_{gate}')(activity, open_))
+        open_ = [r for r in record_activities if r.id not in outcomes]
+        if not open_:
+            pass
+        elif activity.action:
+            execute = getattr(activity, f'execute_{activity.action}')
+            results = execute(open_)
+            for record_activity in open_:
+                # What the action forgot did not happen
+                outcomes[record_activity.id] = results.get(
+                    record_activity.id, failed('action_error'))
+        else:
+            outcomes.update((r.id, done()) for r in open_)
+        return outcomes
+
+    @classmethod
+    def _gates(cls):
+        """
+        Return the list of the names of the gates in their order.
+
+        The method `_gate_<name>(activity, record_activities)` returns the
+        dictionary of the outcome of those for which the gate is closed.
+        """
+        return ['target', 'consent', 'activity', 'event', 'condition']
+
+    @classmethod
+    def _gate_target(cls, activity, record_activities):
+        "The target still exists and is active"
+        outcomes = {}
+        for record_activity in record_activities:
+            target = record_activity.record.record
+            if not isinstance(target, ModelSQL):
+                outcomes[record_activity.id] = cancelled('target_deleted')
+            elif not getattr(target, 'active', True):
+                outcomes[record_activity.id] = cancelled('target_inactive')
+        return outcomes
+
+    @classmethod
+    def _gate_consent(cls, activity, record_activities):
+        "The record is not blocked and its party did not leave"
+        Unsubscribed = Pool().get(
+            'party.party-unsubscribed-marketing.automation.scenario')
+        parties = {
+            r.id: r.record.record.marketing_party for r in record_activities}
+        unsubscribed = Unsubscribed.parties(
+            activity.scenario.id, {p.id for p in parties.values() if p})
+        outcomes = {}
+        for record_activity in record_activities:
+            record = record_activity.record
+            party = parties[record_activity.id]
+            if record.blocked or record.end_reason:
+                reason = record.end_reason or 'blocked'
+            elif party and party.id in unsubscribed:
+                reason = 'unsubscribed'
+            elif party and not party.active:
+                reason = 'party_inactive'
+            else:
+                continue
+            outcomes[record_activity.id] = cancelled(reason)
+        return outcomes
+
+    @classmethod
+    def _gate_activity(cls, activity, record_activities):
+        "The activity is active"
+        if activity.active:
+            return {}
+        return {r.id: cancelled('activity_inactive')
+            for r in record_activities}
+
+    @classmethod
+    def _gate_event(cls, activity, record_activities):
+        """
+        What must not have happened has not, and the opposite was not executed
+        """
+        if not activity.event:
+            return {}
+        records = {r.record.id: r.id for r in record_activities}
+        closed = set()
+        if activity.negative:
+            closed |= cls._records_with(
+                records, [activity.parent.id], activity.event)
+        if opposites := activity.opposites:
+            closed |= cls._records_with(records, [o.id for o in opposites])
+        return {records[r]: cancelled('opposite') for r in closed}
+
+    @classmethod
+    def _records_with(cls, records, activities, event=None):
+        """
+        Return the ids of those of the records for which one of the activities
+        was executed, and had the event if given.
+        """
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        in_ = fields.SQL_OPERATORS['in']
+        where = (
+            in_(table.activity, activities)
+            & in_(table.record, list(records))
+            & in_(table.state, ['sending', 'done']))
+        if event:
+            where &= getattr(table, event)
+        cursor.execute(*table.select(table.record, where=where))
+        return {record for record, in cursor}
+
+    @classmethod
+    def _gate_condition(cls, activity, record_activities):
+        "The target fulfills the condition"
+        if not activity.condition:
+            return {}
+        outcomes = {}
+        readers = Readers()
+        for record_activity in record_activities:
+            target = record_activity.record.record
+            try:
+                fulfilled = activity.evaluate_condition(
+                    target, readers.access(target))
+            except Exception as exception:
+                outcomes[record_activity.id] = failed(
+                    'condition_error',
+                    f'{activity.condition}\n{exception!r}')
+            else:
+                if not fulfilled:
+                    outcomes[record_activity.id] = skipped('condition')
+        return outcomes

@@ -1,0 +1,74 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from sql import Literal, Values
+from sql.functions import CurrentTimestamp
+
+from trytond.model import Index, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.transaction import Transaction
+
+
+class Cron(metaclass=PoolMeta):
+    __name__ = 'ir.cron'
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.method.selection.extend([
+                ('marketing.automation.scenario|trigger',
+                    "Trigger Marketing Scenarios"),
+                ('marketing.automation.record.activity|process',
+                    "Process Marketing Activities"),
+                ])
+
+
+class Email(metaclass=PoolMeta):
+    __name__ = 'ir.email'
+
+    marketing_automation_activity = fields.Many2One(
+        'marketing.automation.activity', "Activity", readonly=True,
+        ondelete='SET NULL')
+    marketing_automation_record = fields.Many2One(
+        'marketing.automation.record', "Record", readonly=True,
+        ondelete='SET NULL')
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        t = cls.__table__()
+        cls._sql_indexes.add(
+            Index(t, (t.marketing_automation_record, Index.Range())))
+
+    @classmethod
+    def log_marketing(cls, emails):
+        """
+        Log the e-mails that were sent: tuples of the activity's id, the
+        record's id, the resource and the parcel.
+        """
+        Address = Pool().get('ir.email.address')
+        table = cls.__table__()
+        address = Address.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.insert(
+                [table.marketing_automation_activity,
+                    table.marketing_automation_record, table.resource,
+                    table.recipients, table.subject, table.message_id,
+                    table.create_uid, table.create_date],
+                [[activity, record, resource, str(parcel.content['To']),
+                        parcel.subject, parcel.message_id, 0,
+                        CurrentTimestamp()]
+                    for activity, record, resource, parcel in emails]))
+        recipients = Values([
+                [record, parcel.message_id, parcel.recipient]
+                for _, record, _, parcel in emails])
+        cursor.execute(*address.insert(
+                [address.email, address.address, address.create_uid,
+                    address.create_date],
+                recipients.join(table, condition=(
+                        (table.marketing_automation_record
+                            == recipients.column1)
+                        & (table.message_id == recipients.column2))
+                    ).select(
+                        table.id, recipients.column3, Literal(0),
+                        CurrentTimestamp())))

@@ -1,0 +1,359 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The action that sends an e-mail.
+"""
+
+import functools
+import hashlib
+from collections import defaultdict
+from email.utils import make_msgid
+from urllib.parse import urlsplit
+
+import mrml
+
+import trytond.config as config
+from trytond.i18n import gettext, lazy_gettext
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Eval
+from trytond.report import Report
+from trytond.transaction import Transaction, inactive_records
+
+from . import tracking
+from .compose import Page, Shortener, address_of, compose, one_line
+from .delivery import AddressError, Session, envelope_address
+from .exceptions import ActivityError, SenderError, TemplateError
+from .mixin import Readers
+from .outcome import Parcel, failed, skipped
+from .template import (
+    SAFE_DATETIME, Markup, TemplateRenderError, TemplateSyntaxError, Text)
+from .reader import View
+
+# The same source is rendered for many recipients
+_markup = functools.lru_cache(maxsize=256)(Markup)
+_text = functools.lru_cache(maxsize=256)(Text)
+
+
+def sender():
+    "Return the address that the server is configured to send from"
+    return config.get(
+        'marketing', 'email_from', default=config.get('email', 'from'))
+
+
+class Activity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.activity'
+
+    _states = {
+        'invisible': Eval('action') != 'send_email',
+        }
+    _states_required = {
+        **_states,
+        'required': Eval('action') == 'send_email',
+        }
+
+    email_from = fields.Char(
+        "From", translate=True, states=_states,
+        help="Leave empty to use the value defined in the configuration "
+        "file.")
+    email_title = fields.Char(
+        "E-Mail Title", translate=True, states=_states_required,
+        help="The subject of the e-mail.\n"
+        "It is a Genshi text template with 'record'.")
+    email_template = fields.Text(
+        "E-Mail Template", translate=True, states=_states_required,
+        help="The HTML, or MJML, of the e-mail.\n"
+        "It is a Genshi template with 'record'.")
+
+    del _states, _states_required
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.action.selection.append(('send_email', "Send E-Mail"))
+
+    @classmethod
+    def _parent_action_events(cls):
+        events = super()._parent_action_events()
+        events.setdefault('send_email', []).extend(
+            ['email_opened', 'email_clicked'])
+        return events
+
+    @classmethod
+    def _event_names(cls):
+        return {
+            **super()._event_names(),
+            'email_opened': (
+                lazy_gettext('marketing_automation.msg_email_opened'),
+                lazy_gettext('marketing_automation.msg_email_opened_not')),
+            'email_clicked': (
+                lazy_gettext('marketing_automation.msg_email_clicked'),
+                lazy_gettext('marketing_automation.msg_email_clicked_not')),
+            }
+
+    # Validation
+
+    @classmethod
+    def validate_fields(cls, activities, field_names):
+        super().validate_fields(activities, field_names)
+        cls.check_email_from(activities, field_names)
+        cls.check_email_templates(activities, field_names)
+
+    @classmethod
+    def check_email_from(cls, activities, field_names=None):
+        "Ensure that the mails come from one address"
+        if field_names and 'email_from' not in field_names:
+            return
+        for activity in activities:
+            if not activity.email_from:
+                continue
+            try:
+                envelope_address(address_of(activity.email_from))
+            except AddressError as exception:
+                raise SenderError(gettext(
+                        'marketing_automation.msg_activity_email_from',
+                        activity=activity.rec_name,
+                        address=activity.email_from)) from exception
+
+    @classmethod
+    def check_email_templates(cls, activities, field_names=None):
+        "Ensure that the title and the template can be compiled"
+        for name, compile_ in [
+                ('email_title', _text), ('email_template', _markup)]:
+            if field_names and name not in field_names:
+                continue
+            for activity in activities:
+                source = getattr(activity, name)
+                if not source:
+                    continue
+                try:
+                    compile_(source)
+                except TemplateSyntaxError as exception:
+                    raise TemplateError(gettext(
+                            'marketing_automation.msg_activity_template',
+                            activity=activity.rec_name,
+                            field=cls.__names__(name)['field'],
+                            line=exception.line or 1,
+                            error=exception.message)) from exception
+
+    def check_ready(self):
+        super().check_ready()
+        if self.action == 'send_email':
+            if not tracking.base():
+                raise ActivityError(gettext(
+                        'marketing_automation.msg_activity_no_base',
+                        activity=self.rec_name))
+            if not (self.email_from or sender()):
+                raise ActivityError(gettext(
+                        'marketing_automation.msg_activity_no_from',
+                        activity=self.rec_name))
+
+    # Execution
+
+    def courier_send_email(self):
+        "Return the context manager of what sends the parcels"
+        return Session()
+
+    def execute_send_email(self, record_activities):
+        """
+        Return a dictionary of the parcel with the message, or of the reason
+        why there is none, for each record activity.
+        """
+        targets = {r.id: r.record.record for r in record_activities}
+        Target = next(iter(targets.values())).__class__
+        records = list(targets.values())
+        languages = Target.marketing_languages(records)
+        mechanisms = Target.marketing_emails(records)
+        outcomes, by_language = {}, defaultdict(list)
+        for record_activity in record_activities:
+            target = targets[record_activity.id]
+            if not target.marketing_party:
+                outcomes[record_activity.id] = skipped('no_party')
+            elif not mechanisms[target.id]:
+                outcomes[record_activity.id] = skipped('no_address')
+            else:
+                by_language[languages[target.id]].append(record_activity)
+        drafts = []
+        for language, group in by_language.items():
+            drafts.extend(self._email_drafts(language, group))
+        links = Pool().get('marketing.automation.link').ids({
+                (self.id, url) for d in drafts for url in d.urls})
+        for draft in drafts:
+            address = mechanisms[targets[draft.id].id].email
+            outcomes[draft.id] = draft.finish(address, links)
+        return outcomes
+
+    def _email_drafts(self, language, record_activities):
+        "Return the drafts rendered in the language"
+        context = {'language': language} if language else {}
+        with Transaction().set_context(**context), inactive_records():
+            activity = self.__class__(self.id)
+            Target = record_activities[0].record.record.__class__
+            targets = Target.browse(
+                [r.record.record.id for r in record_activities])
+            readers = Readers()
+            drafts = []
+            for record_activity, target in zip(record_activities, targets):
+                draft = Draft(activity, record_activity, target)
+                draft.render(readers.access(target))
+                drafts.append(draft)
+        return drafts
+
+    def email_context(self, record):
+        """
+        Return the variables of the title and the template.
+
+        :param record: the read-only view of the target.
+        """
+        return {
+            'record': record,
+            'format_date': _plain(Report.format_date),
+            'format_datetime': _plain(Report.format_datetime),
+            'format_timedelta': _plain(Report.format_timedelta),
+            'format_currency': _plain(Report.format_currency),
+            'format_number': _plain(Report.format_number),
+            'datetime': SAFE_DATETIME,
+            }
+
+    def email_headers(self, record_activity):
+        "Return a dictionary of the headers besides those of each message"
+        scenario = self.scenario
+        host = urlsplit(tracking.base()).hostname
+        stream = f'{Transaction().database.name}.{host}'
+        headers = {
+            # RFC 3834 5: nobody is to answer by a program
+            'Auto-Submitted': 'auto-generated',
+            'X-Auto-Response-Suppress': 'OOF, AutoReply',
+            'Precedence': 'bulk',
+            # RFC 2919
+            'List-Id': f'<scenario-{scenario.id}.{stream}>',
+            # https://support.google.com/mail/answer/6254652
+            'Feedback-ID': ':'.join([
+                    str(self.id), str(scenario.id), 'marketing',
+                    hashlib.sha256(stream.encode()).hexdigest()[:12]]),
+            }
+        if scenario.unsubscribable:
+            url = tracking.unsubscribe_url(record_activity.record.id)
+            # RFC 2369 3.2 and RFC 8058 3.1
+            headers['List-Unsubscribe'] = f'<{url}>'
+            if url.startswith('https://'):
+                headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click'
+        return headers
+
+    def log_send_email(self, parcels):
+        "Log the parcels, a dictionary by record activity, which were sent"
+        pool = Pool()
+        Email = pool.get('ir.email')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        record_activities = RecordActivity.browse(list(parcels))
+        Email.log_marketing([
+                (self.id, r.record.id, str(r.record.record), parcels[r.id])
+                for r in record_activities])
+
+
+class Draft:
+    """
+    A mail on its way from the template to the parcel.
+
+    All drafts of a batch are rendered before the links of all are known.
+    """
+
+    def __init__(self, activity, record_activity, target):
+        self.activity = activity
+        self.record_activity = record_activity
+        self.target = target
+        self.failure = None
+        self.short = Shortener()
+        self.title = ''
+        self.page = None
+
+    @property
+    def id(self):
+        return self.record_activity.id
+
+    @property
+    def urls(self):
+        return self.page.urls if self.page else set()
+
+    def render(self, access):
+        context = self.activity.email_context(View(self.target, access))
+        context['short'] = self.short
+        try:
+            field = 'email_title'
+            self.title = _text(self.activity.email_title).render(context)
+            field = 'email_template'
+            template = _markup(self.activity.email_template)
+            html = template.render(context)
+            if template.is_mjml:
+                html = mrml.to_html(html).content
+            self.page = Page(html, self.short)
+        except Exception as exception:
+            self.failure = failed(
+                'template_error', self._explain(field, exception))
+
+    def _explain(self, field, exception):
+        "The words of an error for who wrote the template"
+        line = getattr(exception, 'line', None)
+        return gettext(
+            'marketing_automation.msg_template_failed',
+            field=self.activity.__names__(field)['field'],
+            activity=self.activity.rec_name,
+            record=self.target.rec_name,
+            line=line if line and line > 0 else '?',
+            expression=getattr(exception, 'expression', None) or '',
+            error=getattr(exception, 'message', None) or repr(exception))
+
+    def finish(self, address, links):
+        "Return the parcel, or why there is none"
+        if self.failure:
+            return self.failure
+        try:
+            address = envelope_address(address)
+        except AddressError:
+            return failed('address_invalid', one_line(address))
+        record = self.record_activity.record
+
+        def click(url):
+            return tracking.click_url(
+                self.id, links[self.activity.id, url])
+
+        def unsubscribe(url):
+            return tracking.unsubscribe_url(
+                record.id, links[self.activity.id, url] if url else None)
+
+        self.page.rewrite(click, unsubscribe)
+        self.page.add_pixel(tracking.open_url(self.id))
+        html = self.short.replace(self.page.html(), click)
+        title = one_line(self.short.replace(self.title, click))
+        message_id = self.record_activity.message_id or make_msgid(
+            domain=urlsplit(tracking.base()).hostname)
+        from_ = self.activity.email_from or sender()
+        try:
+            message = compose(
+                sender() or from_, from_,
+                self.target.marketing_party.rec_name, address,
+                title, html, {
+                    'Message-ID': message_id,
+                    **self.activity.email_headers(self.record_activity),
+                    })
+        except Exception as exception:
+            return failed('message_invalid', repr(exception))
+        return Parcel(
+            recipient=address,
+            content=message,
+            message_id=message_id,
+            sender=address_of(sender() or from_),
+            subject=title)
+
+
+def _plain(function):
+    "Make the function of the reports usable with views"
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(
+            *map(_record, args), **{k: _record(v) for k, v in kwargs.items()})
+    return wrapper
+
+
+def _record(value):
+    return value._record if isinstance(value, View) else value

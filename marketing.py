@@ -1,0 +1,319 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import logging
+import time
+
+from trytond import backend
+from trytond.i18n import gettext
+from trytond.model import (
+    DeactivableMixin, Index, ModelSQL, ModelView, Workflow, fields)
+from trytond.model.exceptions import AccessError
+from trytond.pool import Pool
+from trytond.pyson import Eval, If, PYSONDecoder
+from trytond.transaction import (
+    Transaction, TransactionError, inactive_records, without_check_access)
+
+from .exceptions import DomainError, ScenarioError
+from .mixin import MarketingAutomationMixin
+
+logger = logging.getLogger(__name__)
+
+
+class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
+    __name__ = 'marketing.automation.scenario'
+
+    _states = {
+        'readonly': Eval('state') != 'draft',
+        }
+
+    name = fields.Char("Name", translate=True, required=True)
+    model = fields.Selection(
+        'get_models', "Model", required=True, states=_states,
+        help="The type of the records that enter the scenario.")
+    domain = fields.Char(
+        "Domain", required=True,
+        help="A PYSON domain: the records that match enter the scenario.")
+    activities = fields.One2Many(
+        'marketing.automation.activity', 'parent', "Activities",
+        help="The activities which start when a record enters the scenario.")
+    unsubscribable = fields.Boolean(
+        "Unsubscribable",
+        help="If checked, mail programs offer to unsubscribe from the "
+        "scenario.")
+    state = fields.Selection([
+            ('draft', "Draft"),
+            ('running', "Running"),
+            ('stopped', "Stopped"),
+            ], "State", required=True, readonly=True, sort=False)
+    problem = fields.Text(
+        "Problem", readonly=True,
+        states={
+            'invisible': ~Eval('problem'),
+            },
+        help="What prevents the scenario from working.")
+
+    del _states
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        t = cls.__table__()
+        cls._sql_indexes.add(
+            Index(
+                t, (t.state, Index.Equality(cardinality='low')),
+                where=t.state.in_(['draft', 'running'])))
+        cls._order = [('name', 'ASC'), ('id', 'DESC')]
+        cls._transitions |= {
+            ('draft', 'running'),
+            ('running', 'stopped'),
+            ('stopped', 'running'),
+            ('stopped', 'draft'),
+            }
+        cls._buttons.update({
+                'draft': {
+                    'invisible': Eval('state') != 'stopped',
+                    'depends': ['state'],
+                    },
+                'run': {
+                    'invisible': ~Eval('state').in_(['draft', 'stopped']),
+                    'depends': ['state'],
+                    },
+                'stop': {
+                    'invisible': Eval('state') != 'running',
+                    'depends': ['state'],
+                    },
+                })
+
+    @classmethod
+    def default_model(cls):
+        return 'party.party'
+
+    @classmethod
+    def default_domain(cls):
+        return '[]'
+
+    @classmethod
+    def default_unsubscribable(cls):
+        return True
+
+    @classmethod
+    def default_state(cls):
+        return 'draft'
+
+    @classmethod
+    def get_models(cls):
+        pool = Pool()
+        Model = pool.get('ir.model')
+        ModelAccess = pool.get('ir.model.access')
+        models = Model.get_name_items(MarketingAutomationMixin)
+        if Transaction().check_access:
+            access = ModelAccess.get_access([m for m, _ in models])
+            models = [(m, n) for m, n in models if access[m]['read']]
+        return models
+
+    @classmethod
+    def view_attributes(cls):
+        return super().view_attributes() + [
+            ('/tree', 'visual', If(Eval('problem', ''), 'danger', '')),
+            ('/tree/field[@name="name"]', 'visual',
+                If(Eval('state') == 'stopped', 'muted', '')),
+            ]
+
+    # Validation
+
+    @classmethod
+    def validate_fields(cls, scenarios, field_names):
+        super().validate_fields(scenarios, field_names)
+        cls.check_domain(scenarios, field_names)
+
+    @classmethod
+    def check_domain(cls, scenarios, field_names=None):
+        "Ensure that the domain can be searched by who saves it"
+        if field_names and not (field_names & {'model', 'domain'}):
+            return
+        for scenario in scenarios:
+            try:
+                scenario._check_domain()
+            except (TransactionError, backend.DatabaseOperationalError):
+                raise
+            except Exception as exception:
+                raise DomainError(gettext(
+                        'marketing_automation.msg_scenario_domain_invalid',
+                        scenario=scenario.rec_name,
+                        domain=scenario.domain,
+                        error=_error_text(exception))) from exception
+
+    def _check_domain(self):
+        Model = Pool().get(self.model)
+        domain = self.decode_domain()
+        if not isinstance(domain, list):
+            raise ValueError(gettext(
+                    'marketing_automation.msg_domain_no_list'))
+        fields.domain_validate(domain)
+        # Run it with the access rights of the user
+        Model.search(domain, limit=1, order=[])
+
+    def decode_domain(self):
+        "Return the domain evaluated at the present time"
+        return PYSONDecoder({
+                'context': Transaction().context,
+                'current_date': dt.date.today(),
+                'time': time,
+                }).decode(self.domain)
+
+    # Modification
+
+    @classmethod
+    def check_modification(
+            cls, mode, scenarios, values=None, external=False):
+        super().check_modification(
+            mode, scenarios, values=values, external=external)
+        if mode == 'delete':
+            cls._check_delete(scenarios)
+        elif mode == 'write' and 'model' in values:
+            for scenario in scenarios:
+                if (values['model'] != scenario.model
+                        and (scenario.state == 'running'
+                            or cls._with_records([scenario]))):
+                    raise AccessError(gettext(
+                            'marketing_automation'
+                            '.msg_scenario_modify_model',
+                            scenario=scenario.rec_name))
+
+    @classmethod
+    def _check_delete(cls, scenarios):
+        for scenario in scenarios:
+            if scenario.state == 'running':
+                raise AccessError(gettext(
+                        'marketing_automation.msg_scenario_delete_running',
+                        scenario=scenario.rec_name))
+        for scenario in cls._with_records(scenarios):
+            raise AccessError(gettext(
+                    'marketing_automation.msg_scenario_delete_history',
+                    scenario=scenario.rec_name))
+
+    @classmethod
+    @without_check_access
+    def _with_records(cls, scenarios):
+        "Return those of the scenarios that have been entered"
+        Record = Pool().get('marketing.automation.record')
+        return [
+            s for s in scenarios
+            if Record.search([('scenario', '=', s.id)], limit=1, order=[])]
+
+    @classmethod
+    def on_delete(cls, scenarios):
+        callback = super().on_delete(scenarios)
+        Activity = Pool().get('marketing.automation.activity')
+        with inactive_records(), without_check_access():
+            activities = Activity.browse(Activity.search([
+                        ('scenario', 'in', [s.id for s in scenarios]),
+                        ]))
+        if activities:
+            with without_check_access():
+                Activity.delete(activities)
+        return callback
+
+    @classmethod
+    def copy(cls, scenarios, default=None):
+        default = default.copy() if default is not None else {}
+        default.setdefault('state', cls.default_state())
+        default.setdefault('problem', None)
+        default.setdefault('name', lambda data: gettext(
+                'marketing_automation.msg_scenario_copy_name',
+                name=data['name']))
+        return super().copy(scenarios, default=default)
+
+    # Workflow
+
+    @classmethod
+    @ModelView.button
+    @Workflow.transition('draft')
+    def draft(cls, scenarios):
+        pass
+
+    @classmethod
+    @ModelView.button
+    @Workflow.transition('running')
+    def run(cls, scenarios):
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        cls.check_domain(scenarios)
+        for scenario in scenarios:
+            activities = Activity.search([('scenario', '=', scenario.id)])
+            if not activities:
+                raise ScenarioError(gettext(
+                        'marketing_automation.msg_scenario_no_activity',
+                        scenario=scenario.rec_name))
+            for activity in activities:
+                activity.check_ready()
+        cls.write(scenarios, {'problem': None})
+
+    @classmethod
+    @ModelView.button
+    @Workflow.transition('stopped')
+    def stop(cls, scenarios):
+        pass
+
+    # Enter and execute
+
+    @classmethod
+    def trigger(cls):
+        """
+        Let the records that match enter the running scenarios.
+
+        It is called by cron; each scenario has its own task and so its own
+        transaction.
+        """
+        for scenario in cls.search([('state', '=', 'running')]):
+            cls.__queue__.enter([scenario])
+
+    @classmethod
+    def enter(cls, scenarios):
+        """
+        Let the records that match now enter the scenarios.
+
+        What fails is kept in the problem of the scenario and hinders no other
+        one.  It may be called any number of times.
+        """
+        Record = Pool().get('marketing.automation.record')
+        transaction = Transaction()
+        for id_ in [s.id for s in scenarios]:
+            with transaction.set_user(0):
+                try:
+                    scenario = cls(id_)
+                    if scenario.state != 'running' or not scenario.active:
+                        continue
+                    entered = Record.enter(scenario, dt.datetime.now())
+                except (TransactionError, backend.DatabaseOperationalError):
+                    raise
+                except Exception as exception:
+                    transaction.rollback()
+                    logger.error(
+                        "scenario %s can not be entered", id_, exc_info=True)
+                    problem = gettext(
+                        'marketing_automation.msg_scenario_enter_problem',
+                        error=_error_text(exception))
+                else:
+                    logger.info("scenario %s: %s entered", id_, entered)
+                    problem = None
+                cls.set_problem(id_, problem)
+                transaction.commit()
+
+    @classmethod
+    def set_problem(cls, id_, problem):
+        "Show what prevents the scenario from working or that it works again"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.select(table.problem, where=table.id == id_))
+        row = cursor.fetchone()
+        if row and row[0] != problem:
+            cls.write([cls(id_)], {'problem': problem})
+
+
+def _error_text(exception):
+    "The words of an exception that a person can read"
+    return getattr(exception, 'message', None) or str(exception) or repr(
+        exception)

@@ -1,0 +1,97 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from trytond.model import Model, fields
+from trytond.pool import Pool
+
+from .reader import Access
+
+__all__ = ['MarketingAutomationMixin', 'Readers']
+
+
+class MarketingAutomationMixin(Model):
+    """
+    Make the records of a model possible targets of a scenario.
+
+    A model has to define where its party comes from with
+    :meth:`get_marketing_party` and :meth:`search_marketing_party`.
+    """
+    __slots__ = ()
+
+    marketing_party = fields.Function(
+        fields.Many2One('party.party', "Marketing Party"),
+        'get_marketing_party', searcher='search_marketing_party')
+
+    @classmethod
+    def get_marketing_party(cls, records, name):
+        "Return a dictionary of the party id of each record"
+        raise NotImplementedError
+
+    @classmethod
+    def search_marketing_party(cls, name, clause):
+        "Return the domain that finds the records by their party"
+        raise NotImplementedError
+
+    @classmethod
+    def marketing_access_groups(cls):
+        """
+        Return the set of the XML ids (``module.id``) of the groups whose
+        rights the virtual reader has.
+
+        The virtual reader stands for all recipients: what it may not read
+        appears neither in a mail nor in a condition.
+        """
+        return {'marketing.group_marketing'}
+
+    @property
+    def marketing_access_context(self):
+        """
+        The context with which the record is read on behalf of its recipient.
+
+        Records that return equal contexts are read together.
+        """
+        ModelData = Pool().get('ir.model.data')
+        return {
+            '_check_access': True,
+            '_groups': tuple(sorted(
+                    ModelData.get_id(*xml_id.split('.', 1))
+                    for xml_id in self.marketing_access_groups())),
+            }
+
+    @classmethod
+    def marketing_languages(cls, records):
+        "Return a dictionary of the language code (or None) of each record"
+        return cls._marketing_from_parties(records, 'marketing_languages')
+
+    @classmethod
+    def marketing_emails(cls, records):
+        """
+        Return a dictionary of the contact mechanism (or None) to which an
+        e-mail for each record goes.
+        """
+        return cls._marketing_from_parties(records, 'marketing_emails')
+
+    @classmethod
+    def _marketing_from_parties(cls, records, method):
+        Party = Pool().get('party.party')
+        parties = {r.id: r.marketing_party for r in records}
+        values = getattr(Party, method)(Party.browse(
+                {p.id for p in parties.values() if p}))
+        return {
+            id_: values.get(party.id) if party else None
+            for id_, party in parties.items()}
+
+
+class Readers:
+    "The virtual readers of the records of a batch"
+
+    def __init__(self):
+        self._accesses = {}
+
+    def access(self, record):
+        "Return what the virtual reader of the record may read"
+        context = record.marketing_access_context
+        key = tuple(sorted(context.items()))
+        if key not in self._accesses:
+            self._accesses[key] = Access(context)
+        return self._accesses[key]

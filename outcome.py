@@ -1,0 +1,83 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+What became of one record activity: the vocabulary between the execution and
+the actions.
+
+An action returns an :class:`Outcome` for each record activity that it got,
+or a :class:`Parcel` for what can only be handed over once the intention to do
+so is durable (a mail to an SMTP server).  A parcel is turned into an outcome
+by the courier of the action after the commit.
+"""
+
+import datetime as dt
+from typing import Any, NamedTuple, Optional
+
+__all__ = [
+    'CourierAway', 'Outcome', 'Parcel',
+    'done', 'skipped', 'cancelled', 'failed', 'postponed']
+
+
+class CourierAway(Exception):
+    """
+    What hands over is out of reach.
+
+    Nothing of the parcel was handed over, it waits for better times.
+    """
+
+
+class Outcome(NamedTuple):
+    """
+    The state a record activity goes to.
+
+    :param state: one of ``done``, ``skipped``, ``cancelled``, ``expired``,
+        ``failed`` and ``waiting`` (to be tried again).
+    :param reason: a value of the selection ``reason`` of the record activity,
+        required unless the state is ``done``.
+    :param detail: the words of the other side (server, template engine...),
+        shown as they are.
+    :param delay: for ``waiting``, the least time before the next try; None
+        lets the execution choose by the number of attempts.
+    """
+    state: str
+    reason: Optional[str] = None
+    detail: Optional[str] = None
+    delay: Optional[dt.timedelta] = None
+
+
+class Parcel(NamedTuple):
+    """
+    Something that waits for its hand-over.
+
+    :param recipient: the one address it goes to.
+    :param content: what the courier understands, for a mail the
+        :class:`email.message.EmailMessage`.
+    :param message_id: the identifier it has from the first try on.
+    :param sender: the address that gets what can not be delivered.
+    :param subject: the title it has in the log.
+    """
+    recipient: str
+    content: Any
+    message_id: str
+    sender: Optional[str] = None
+    subject: Optional[str] = None
+
+
+def done():
+    return Outcome('done')
+
+
+def skipped(reason, detail=None):
+    return Outcome('skipped', reason, detail)
+
+
+def cancelled(reason, detail=None):
+    return Outcome('cancelled', reason, detail)
+
+
+def failed(reason, detail=None):
+    return Outcome('failed', reason, detail)
+
+
+def postponed(reason, detail=None, delay=None):
+    return Outcome('waiting', reason, detail, delay)

@@ -1,0 +1,139 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Apply what the recipients did, always many at once.
+"""
+
+from sql import Values
+
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+_SLICE = 500
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def react(cls, record_activities=None):
+        """
+        Apply the hits on the public URLs that have not been yet.
+
+        It serves all hits, whatever it is called with.
+        """
+        Hit = Pool().get('marketing.automation.hit')
+        while hits := Hit.pending(limit=_SLICE):
+            cls.apply_events([
+                    (record_activity, cls._hit_events()[kind], at)
+                    for _, kind, record_activity, _, at, _ in hits
+                    if kind in cls._hit_events()])
+            Hit.mark_applied([hit[0] for hit in hits])
+
+    @classmethod
+    def _hit_events(cls):
+        "Return a dictionary of the event by the kind of hit"
+        return {
+            'open': 'email_opened',
+            'click': 'email_clicked',
+            }
+
+    @classmethod
+    def _implied_events(cls):
+        "Return a dictionary of the set of events that each event implies"
+        return {
+            'email_clicked': {'email_opened'},
+            }
+
+    @classmethod
+    def apply_events(cls, events):
+        """
+        Apply the events: tuples of the record activity's id, the name of the
+        event and the time.
+
+        The first time an event happens it dates the children that wait for
+        it and cancels those that wait for the opposite; later it has no
+        effect.
+        """
+        first = {}
+        for id_, event, at in events:
+            for name in {event} | cls._implied_events().get(event, set()):
+                key = (name, id_)
+                first[key] = min(at, first.get(key, at))
+        for event in sorted({e for e, _ in first}):
+            times = {id_: at for (e, id_), at in first.items() if e == event}
+            for sub_ids in grouped_slice(sorted(times), _SLICE):
+                cls._apply_event(event, {i: times[i] for i in sub_ids})
+
+    @classmethod
+    def _apply_event(cls, event, times):
+        "Apply the event to the ids of the dictionary of times"
+        Activity = Pool().get('marketing.automation.activity')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        in_ = fields.SQL_OPERATORS['in']
+        happened = getattr(table, event)
+        cursor.execute(*table.select(
+                table.id, table.record, table.activity,
+                where=in_(table.id, list(times))
+                & in_(table.state, ['sending', 'done'])
+                & ~happened))
+        rows = [
+            (id_, record, activity, times[id_].replace(microsecond=0))
+            for id_, record, activity in cursor.fetchall()]
+        if not rows:
+            return
+        values = Values([[id_, at] for id_, _, _, at in rows])
+        cursor.execute(*table.update(
+                [happened, getattr(table, f'{event}_at')],
+                [True, values.column2],
+                from_=[values],
+                where=table.id == values.column1))
+        dated, cancelled = [], []
+        activities = {
+            a.id: a for a in Activity.browse({row[2] for row in rows})}
+        for _, record, activity, at in rows:
+            for child in activities[activity].active_children:
+                if child.event != event:
+                    continue
+                elif child.negative:
+                    cancelled.append([record, child.id, at])
+                else:
+                    dated.append([record, child.id, child.planned_at(at)])
+        cls._date(dated)
+        cls._cancel(cancelled)
+        # The instances do not know what SQL has changed
+        Transaction().counter += 1
+
+    @classmethod
+    def _date(cls, rows):
+        "Date what waits for the rows of record, activity and date"
+        table = cls.__table__()
+        if rows:
+            values = Values(rows)
+            Transaction().connection.cursor().execute(*table.update(
+                    [table.at], [values.column3],
+                    from_=[values],
+                    where=cls._waits_for(table, values)
+                    & (table.at == None)))
+
+    @classmethod
+    def _cancel(cls, rows):
+        "Cancel what waits for the rows of record, activity and time"
+        table = cls.__table__()
+        if rows:
+            values = Values(rows)
+            Transaction().connection.cursor().execute(*table.update(
+                    [table.state, table.reason, table.ended_at],
+                    ['cancelled', 'opposite', values.column3],
+                    from_=[values],
+                    where=cls._waits_for(table, values)))
+
+    @classmethod
+    def _waits_for(cls, table, values):
+        return (
+            (table.record == values.column1)
+            & (table.activity == values.column2)
+            & (table.state == 'waiting'))

@@ -1,0 +1,492 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import uuid
+
+from sql import Literal, Select
+from sql.aggregate import Max
+from sql.conditionals import Coalesce
+from sql.functions import CurrentTimestamp, Function
+from sql.operators import Concat, Exists
+
+from trytond import backend
+from trytond.model import (
+    Index, ModelSQL, ModelView, Unique, dualmethod, fields)
+from trytond.pool import Pool
+from trytond.pyson import Eval, If
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction, inactive_records
+
+# Why a record or a record activity has ended, or waits again
+REASONS = [
+    (None, ""),
+    ('condition', "Condition not met"),
+    ('opposite', "The opposite happened"),
+    ('no_party', "No party"),
+    ('no_address', "No e-mail address"),
+    ('blocked', "Blocked by a user"),
+    ('unsubscribed', "Unsubscribed"),
+    ('target_deleted', "Record deleted"),
+    ('target_inactive', "Record deactivated"),
+    ('party_inactive', "Party deactivated or merged"),
+    ('activity_inactive', "Activity deactivated"),
+    ('cancelled', "Cancelled by a user"),
+    ('condition_error', "Condition can not be evaluated"),
+    ('template_error', "Template can not be rendered"),
+    ('address_invalid', "Impossible e-mail address"),
+    ('sender_invalid', "Impossible sender address"),
+    ('message_invalid', "Impossible message"),
+    ('action_error', "Action failed"),
+    ('refused', "Refused by the mail server"),
+    ('smtputf8', "Address not supported by the mail server"),
+    ('server_busy', "Mail server asks to try later"),
+    ('connection_lost', "Connection to the mail server lost"),
+    ('given_up', "Given up after too many tries"),
+    ]
+
+
+class _UUID(Function):
+    "A random identifier made by the database"
+    __slots__ = ()
+
+    def __str__(self):
+        if backend.name == 'sqlite':
+            return 'LOWER(HEX(RANDOMBLOB(16)))'
+        return "REPLACE(CAST(GEN_RANDOM_UUID() AS VARCHAR), '-', '')"
+
+    @property
+    def params(self):
+        return ()
+
+
+class Record(ModelSQL, ModelView):
+    __name__ = 'marketing.automation.record'
+
+    scenario = fields.Many2One(
+        'marketing.automation.scenario', "Scenario", required=True,
+        readonly=True, ondelete='RESTRICT')
+    record = fields.Reference(
+        "Record", selection='get_models', required=True, readonly=True)
+    blocked = fields.Boolean(
+        "Blocked", readonly=True,
+        help="If checked, nothing more happens to the record.")
+    end_reason = fields.Selection(
+        REASONS, "End Reason", readonly=True, sort=False,
+        help="Why nothing more happens to the record.")
+    ended_at = fields.DateTime("Ended at", readonly=True)
+    uuid = fields.Char("UUID", readonly=True, strip=False)
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.__access__.add('scenario')
+        t = cls.__table__()
+        cls._sql_constraints += [
+            ('scenario_record_unique', Unique(t, t.scenario, t.record),
+                'marketing_automation.msg_record_scenario_record_unique'),
+            ('uuid_unique', Unique(t, t.uuid),
+                'marketing_automation.msg_record_uuid_unique'),
+            ]
+        cls._order = [('id', 'DESC')]
+        cls._buttons.update({
+                'block': {
+                    'invisible': (
+                        Eval('blocked', False) | Eval('end_reason')),
+                    'depends': ['blocked', 'end_reason'],
+                    },
+                })
+
+    @classmethod
+    def default_blocked(cls):
+        return False
+
+    @classmethod
+    def get_models(cls):
+        Scenario = Pool().get('marketing.automation.scenario')
+        return Scenario.get_models()
+
+    def get_rec_name(self, name):
+        return self.record.rec_name if self.record else f'({self.id})'
+
+    @classmethod
+    def view_attributes(cls):
+        return super().view_attributes() + [
+            ('/tree', 'visual', If(
+                    Eval('blocked', False) | Eval('end_reason'),
+                    'muted', '')),
+            ]
+
+    @classmethod
+    def preprocess_values(cls, mode, values):
+        values = super().preprocess_values(mode, values)
+        if mode == 'create' and not values.get('uuid'):
+            values['uuid'] = uuid.uuid4().hex
+        return values
+
+    @classmethod
+    def copy(cls, records, default=None):
+        default = default.copy() if default is not None else {}
+        default.setdefault('uuid')
+        return super().copy(records, default=default)
+
+    # Enter
+
+    @classmethod
+    def enter(cls, scenario, now):
+        """
+        Let the targets that match now enter the scenario and plan the
+        activities they start with.
+
+        It returns the number of those which entered and may be called any
+        number of times.
+        """
+        pool = Pool()
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Activity = pool.get('marketing.automation.activity')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+
+        roots = Activity.search([('parent', '=', str(scenario))])
+        cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
+        last_id, = cursor.fetchone()
+        cursor.execute(*cls._enter_query(scenario))
+        count = cursor.rowcount
+        entered = (table.scenario == scenario.id) & (table.id > last_id)
+        for activity in roots:
+            RecordActivity.plan(
+                activity, table.select(table.id, where=entered),
+                activity.planned_at(now))
+        return count
+
+    @classmethod
+    def _enter_query(cls, scenario):
+        Target = Pool().get(scenario.model)
+        table = cls.__table__()
+        existing = cls.__table__()
+        target = Target.__table__()
+        reference = Concat(f'{scenario.model},', target.id)
+        query = Target.search(
+            cls._enter_domain(scenario), order=[], query=True)
+        return table.insert(
+            [table.scenario, table.record, table.blocked, table.uuid,
+                table.create_uid, table.create_date],
+            target.select(
+                Literal(scenario.id), reference, Literal(False), _UUID(),
+                Literal(0), CurrentTimestamp(),
+                where=target.id.in_(query)
+                & ~Exists(existing.select(
+                        Literal(1),
+                        where=(existing.scenario == scenario.id)
+                        & (existing.record == reference)))))
+
+    @classmethod
+    def _enter_domain(cls, scenario):
+        "Return the domain of the targets that may enter the scenario"
+        pool = Pool()
+        Unsubscribed = pool.get(
+            'party.party-unsubscribed-marketing.automation.scenario')
+        unsubscribed = Unsubscribed.__table__()
+        return [
+            scenario.decode_domain(),
+            ('marketing_party.active', '=', True),
+            ('marketing_party', 'not in', unsubscribed.select(
+                    unsubscribed.party,
+                    where=unsubscribed.scenario == scenario.id)),
+            ]
+
+    # End
+
+    @dualmethod
+    @ModelView.button
+    def block(cls, records):
+        "Let nothing more happen to the records"
+        cls.end([r.id for r in records], 'blocked', blocked=True)
+
+    @classmethod
+    def end(cls, ids, reason, blocked=False):
+        """
+        Let nothing more happen to the records for the reason.
+
+        What waits is cancelled; ending twice keeps the first reason.
+        """
+        pool = Pool()
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        transaction = Transaction()
+        cursor = transaction.connection.cursor()
+        table = cls.__table__()
+        now = dt.datetime.now().replace(microsecond=0)
+        for sub_ids in grouped_slice(sorted(ids)):
+            sub_ids = list(sub_ids)
+            in_ids = fields.SQL_OPERATORS['in'](table.id, sub_ids)
+            if blocked:
+                cursor.execute(*table.update(
+                        [table.blocked], [True], where=in_ids))
+            cursor.execute(*table.update(
+                    [table.end_reason, table.ended_at], [reason, now],
+                    where=in_ids & (table.end_reason == None)))
+            RecordActivity.cancel_records(sub_ids, reason, now)
+        # The instances do not know what SQL has changed
+        transaction.counter += 1
+
+    @classmethod
+    def unsubscribe(cls, id_, method='link'):
+        """
+        Unsubscribe the party of the record from its scenario.
+
+        All records of the party in the scenario end at once.  It may be
+        called any number of times, also for what has been deleted.
+
+        :param method: how the party did it, ``link`` or ``one-click``.
+        """
+        pool = Pool()
+        Unsubscribed = pool.get(
+            'party.party-unsubscribed-marketing.automation.scenario')
+        records = cls.search([('id', '=', id_)])
+        if not records:
+            return
+        record, = records
+        ids = [record.id]
+        if record.target and (party := record.target.marketing_party):
+            if not Unsubscribed.parties(record.scenario.id, [party.id]):
+                Unsubscribed.create([{
+                            'party': party.id,
+                            'scenario': record.scenario.id,
+                            }])
+            Target = record.target.__class__
+            with inactive_records():
+                targets = Target.search(
+                    [('marketing_party', '=', party.id)], order=[])
+            for sub_targets in grouped_slice(targets):
+                ids.extend(r.id for r in cls.search([
+                            ('scenario', '=', record.scenario.id),
+                            ('record', 'in', [
+                                    f'{Target.__name__},{t.id}'
+                                    for t in sub_targets]),
+                            ], order=[]))
+        cls.end(set(ids), 'unsubscribed', blocked=True)
+
+    @property
+    def target(self):
+        "The record that entered, None if it has been deleted"
+        if isinstance(self.record, ModelSQL) and self.record.id >= 0:
+            Target = self.record.__class__
+            with inactive_records():
+                if Target.search([('id', '=', self.record.id)]):
+                    return self.record
+
+    @classmethod
+    def from_uuid(cls, uuid):
+        "Return the id of the record which old links name by its UUID"
+        if uuid:
+            for record in cls.search([('uuid', '=', uuid)], limit=1):
+                return record.id
+
+
+class RecordActivity(ModelSQL, ModelView):
+    __name__ = 'marketing.automation.record.activity'
+
+    record = fields.Many2One(
+        'marketing.automation.record', "Record", required=True, readonly=True,
+        ondelete='CASCADE')
+    activity = fields.Many2One(
+        'marketing.automation.activity', "Activity", required=True,
+        readonly=True, ondelete='CASCADE')
+    activity_action = fields.Function(
+        fields.Selection('get_activity_actions', "Activity Action"),
+        'on_change_with_activity_action')
+    at = fields.DateTime(
+        "At", readonly=True,
+        help="When the activity is due. Empty as long as its event has not "
+        "happened.")
+    email_opened = fields.Boolean("E-Mail Opened", readonly=True)
+    email_opened_at = fields.DateTime("E-Mail Opened at", readonly=True)
+    email_clicked = fields.Boolean("E-Mail Clicked", readonly=True)
+    email_clicked_at = fields.DateTime("E-Mail Clicked at", readonly=True)
+    state = fields.Selection([
+            ('waiting', "Waiting"),
+            ('sending', "Sending"),
+            ('done', "Done"),
+            ('skipped', "Skipped"),
+            ('cancelled', "Cancelled"),
+            ('expired', "Expired"),
+            ('failed', "Failed"),
+            ], "State", required=True, readonly=True, sort=False)
+    reason = fields.Selection(
+        REASONS, "Reason", readonly=True, sort=False,
+        help="Why it ended without being done, or waits again.")
+    detail = fields.Text(
+        "Detail", readonly=True,
+        help="What the other side said.")
+    ended_at = fields.DateTime(
+        "Ended at", readonly=True,
+        help="When it was done, or ended otherwise.")
+    attempts = fields.Integer(
+        "Attempts", readonly=True,
+        help="How many times it was tried without success.")
+    message_id = fields.Char("Message-ID", readonly=True, strip=False)
+    claim = fields.Integer(
+        "Claim", readonly=True,
+        help="The batch that works on it.")
+    claimed_at = fields.DateTime("Claimed at", readonly=True)
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.__access__.add('record')
+        t = cls.__table__()
+        cls._sql_constraints += [
+            ('activity_record_unique', Unique(t, t.activity, t.record),
+                'marketing_automation.msg_activity_record_unique'),
+            ]
+        cls._sql_indexes.update({
+                Index(
+                    t,
+                    (t.activity, Index.Equality(cardinality='normal')),
+                    (t.at, Index.Range()),
+                    (t.id, Index.Range()),
+                    where=t.state == 'waiting'),
+                Index(t, (t.claim, Index.Range()), where=t.claim != None),
+                Index(t, (t.record, Index.Equality(cardinality='high'))),
+                })
+        cls._order = [('at', 'DESC NULLS FIRST'), ('id', 'DESC')]
+        simulate = {
+            'invisible': (
+                (Eval('state') != 'done')
+                | (Eval('activity_action') != 'send_email')),
+            'depends': ['state', 'activity_action'],
+            }
+        cls._buttons.update({
+                'on_email_opened': {
+                    **simulate,
+                    'readonly': Eval('email_opened', False),
+                    'depends': simulate['depends'] + ['email_opened'],
+                    },
+                'on_email_clicked': {
+                    **simulate,
+                    'readonly': Eval('email_clicked', False),
+                    'depends': simulate['depends'] + ['email_clicked'],
+                    },
+                'retry': {
+                    'invisible': Eval('state') != 'failed',
+                    'depends': ['state'],
+                    },
+                'cancel': {
+                    'invisible': Eval('state') != 'waiting',
+                    'depends': ['state'],
+                    },
+                })
+
+    @classmethod
+    def default_state(cls):
+        return 'waiting'
+
+    @classmethod
+    def default_email_opened(cls):
+        return False
+
+    @classmethod
+    def default_email_clicked(cls):
+        return False
+
+    @classmethod
+    def default_attempts(cls):
+        return 0
+
+    @classmethod
+    def get_activity_actions(cls):
+        Activity = Pool().get('marketing.automation.activity')
+        return Activity.get_parent_actions()
+
+    @fields.depends('activity')
+    def on_change_with_activity_action(self, name=None):
+        return self.activity.action if self.activity else None
+
+    def get_rec_name(self, name):
+        return f'{self.activity.rec_name} - {self.record.rec_name}'
+
+    @classmethod
+    def view_attributes(cls):
+        return super().view_attributes() + [
+            ('/tree', 'visual', If(
+                    Eval('state') == 'failed', 'danger',
+                    If(Eval('state').in_(
+                            ['skipped', 'cancelled', 'expired']),
+                        'muted', ''))),
+            ]
+
+    @classmethod
+    def plan(cls, activity, records, at):
+        """
+        Plan the activity for the records, given by a query of their ids.
+
+        A record that has it already is left as it is.
+        """
+        table = cls.__table__()
+        existing = cls.__table__()
+        record, = records.columns
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.insert(
+                [table.record, table.activity, table.at, table.state,
+                    table.email_opened, table.email_clicked, table.attempts,
+                    table.create_uid, table.create_date],
+                Select([
+                        record, Literal(activity.id), Literal(at),
+                        Literal('waiting'), Literal(False), Literal(False),
+                        Literal(0), Literal(0), CurrentTimestamp()],
+                    from_=records.from_,
+                    where=records.where
+                    & ~Exists(existing.select(
+                            Literal(1),
+                            where=(existing.activity == activity.id)
+                            & (existing.record == record))))))
+
+    @classmethod
+    def cancel_records(cls, records, reason, now):
+        "Cancel for the reason what waits for the records (ids)"
+        table = cls.__table__()
+        Transaction().connection.cursor().execute(*table.update(
+                [table.state, table.reason, table.ended_at],
+                ['cancelled', reason, now],
+                where=(table.state == 'waiting')
+                & fields.SQL_OPERATORS['in'](table.record, records)))
+
+    @classmethod
+    @ModelView.button
+    def retry(cls, record_activities):
+        "Try again what has failed"
+        cls.write([r for r in record_activities if r.state == 'failed'], {
+                'state': 'waiting',
+                'at': dt.datetime.now().replace(microsecond=0),
+                'reason': None,
+                'detail': None,
+                'ended_at': None,
+                'attempts': 0,
+                })
+
+    @classmethod
+    @ModelView.button
+    def cancel(cls, record_activities):
+        "Give up what waits"
+        cls.write([r for r in record_activities if r.state == 'waiting'], {
+                'state': 'cancelled',
+                'reason': 'cancelled',
+                'ended_at': dt.datetime.now().replace(microsecond=0),
+                })
+
+    @dualmethod
+    @ModelView.button
+    def on_email_opened(cls, record_activities):
+        "Apply that the recipients opened the mails"
+        cls.apply_event('email_opened', record_activities)
+
+    @dualmethod
+    @ModelView.button
+    def on_email_clicked(cls, record_activities):
+        "Apply that the recipients clicked a link of the mails"
+        cls.apply_event('email_clicked', record_activities)
+
+    @classmethod
+    def apply_event(cls, event, record_activities):
+        now = dt.datetime.now()
+        cls.apply_events([(r.id, event, now) for r in record_activities])

@@ -1,0 +1,102 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from contextlib import ExitStack, contextmanager
+
+from lxml import html as lxml_html
+from proteus import Model
+
+import trytond.config as config
+
+from .smtp import SMTPServer
+
+BASE = 'https://marketing.example.com'
+
+WELCOME = """<!DOCTYPE html>
+<html xmlns:py="http://genshi.edgewall.org/">
+    <body>
+        <p>Hello ${record.name}</p>
+        <p><a href="https://shop.example.com/">Shop</a></p>
+        <p><a href="unsubscribe">Unsubscribe</a></p>
+    </body>
+</html>
+"""
+
+
+@contextmanager
+def configured(**options):
+    "Set options of the configuration, `section__name=value`, for a while"
+    sections = {o.split('__')[0] for o in options}
+    former = {
+        section: {o: config.get(section, o) for o in config.options(section)}
+        for section in sections if config.has_section(section)}
+    for section in sections - former.keys():
+        config.add_section(section)
+    for option, value in options.items():
+        config.set(*option.split('__'), str(value))
+    try:
+        yield
+    finally:
+        for section in sections:
+            config.remove_section(section)
+            if section in former:
+                config.add_section(section)
+                for option, value in former[section].items():
+                    config.set(section, option, value)
+        config._cache_clear()
+
+
+def start_server(test_case=None, **options):
+    """
+    Start a SMTP server, configure it as the one of Tryton and return it.
+
+    It ends with the test case, or when the next one starts.
+    """
+    global _running
+    # A scenario has no clean-up, so the one before ends here
+    _running.close()
+    with ExitStack() as stack:
+        server = stack.enter_context(SMTPServer())
+        stack.enter_context(configured(**{
+                    'email__uri': server.uri,
+                    'email__from': 'erp@example.com',
+                    'marketing__email_from': 'marketing@example.com',
+                    'marketing__automation_base': BASE,
+                    **options}))
+        _running = stack.pop_all()
+    if test_case:
+        test_case.addCleanup(_running.close)
+    return server
+
+
+_running = ExitStack()
+
+
+def get_cron(method, config=None):
+    "Return the cron of the method"
+    Cron = Model.get('ir.cron', config=config)
+    cron, = Cron.find([('method', '=', method)])
+    return cron
+
+
+def trigger(config=None):
+    "Let the records enter the running scenarios"
+    get_cron('marketing.automation.scenario|trigger', config).click('run_once')
+
+
+def process(config=None):
+    "Execute what is due"
+    get_cron(
+        'marketing.automation.record.activity|process', config).click(
+        'run_once')
+
+
+def links(message):
+    "Return the URL by text of the links of a mail and the one of its pixel"
+    html = message.get_body(['html']).get_content()
+    root = lxml_html.fromstring(html)
+    urls = {
+        ' '.join(a.text_content().split()): a.get('href')
+        for a in root.iter('a')}
+    pixels = [i.get('src') for i in root.iter('img')]
+    return urls, pixels[-1] if pixels else None
