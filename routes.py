@@ -1,0 +1,225 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The public URLs.
+
+Anybody on the internet may request them, with anything.
+"""
+
+import base64
+import re
+from functools import wraps
+
+from trytond.protocols.wrappers import (
+    HTTPStatus, Response, abort, allow_null_origin, exceptions,
+    set_max_request_size, with_pool, with_transaction)
+from trytond.wsgi import app
+
+from .tracking import CLICK, OPEN, UNSUBSCRIBE, decode
+
+# A transparent pixel
+GIF = (
+    b'GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00'
+    b'!\xf9\x04\x01\x00\x00\x00\x00'
+    b',\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;')
+
+# For what has no database to translate it
+NOT_FOUND = (
+    '<!DOCTYPE html>\n'
+    '<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<title>This link does not work</title></head>'
+    '<body><main><h1>This link does not work</h1>'
+    '<p>Please check that you copied the whole link from your e-mail.</p>'
+    '</main></body></html>\n')
+
+_MAX_SIZE = 64 * 1024
+
+
+def public(func):
+    """
+    Serve the function to the public.
+
+    The database is named by the path.  A name that is malformed, unknown or
+    of a database without the module is not found.
+    """
+    @with_pool
+    @_activated
+    @with_transaction(readonly=False)
+    def serve(request, pool, *args, **kwargs):
+        return func(request, pool, *args, **kwargs)
+
+    @set_max_request_size(_MAX_SIZE)
+    # Nothing here depends on cookies, and mail programs open the links from
+    # opaque origins.
+    @allow_null_origin
+    @wraps(func)
+    def wrapper(request, database, *args, **kwargs):
+        try:
+            return serve(request, _database_name(database), *args, **kwargs)
+        except exceptions.NotFound:
+            return _page(
+                NOT_FOUND, "default-src 'none'", HTTPStatus.NOT_FOUND)
+    return wrapper
+
+
+def _activated(func):
+    @wraps(func)
+    def wrapper(request, pool, *args, **kwargs):
+        try:
+            pool.get('marketing.automation.hit')
+        except KeyError:
+            abort(HTTPStatus.NOT_FOUND)
+        return func(request, pool, *args, **kwargs)
+    return wrapper
+
+
+def _database_name(value):
+    if len(value) > 255:
+        abort(HTTPStatus.NOT_FOUND)
+    try:
+        return base64.b64decode(
+            value + '=' * (-len(value) % 4), altchars=b'-_',
+            validate=True).decode('utf-8')
+    except ValueError:
+        abort(HTTPStatus.NOT_FOUND)
+
+
+def _response(content, status=HTTPStatus.OK, **headers):
+    return Response(content, status, {
+            'Cache-Control': 'no-store',
+            'X-Content-Type-Options': 'nosniff',
+            'X-Robots-Tag': 'noindex',
+            **headers})
+
+
+def _pixel():
+    return _response(GIF, **{'Content-Type': 'image/gif'})
+
+
+def _page(html, policy, status=HTTPStatus.OK):
+    return _response(html, status, **{
+            'Content-Type': 'text/html; charset=utf-8',
+            'Content-Security-Policy': policy,
+            # With no-referrer browsers send the form from the origin null
+            'Referrer-Policy': 'same-origin',
+            })
+
+
+def _redirect(url, status):
+    return _response(None, status, **{
+            'Location': url,
+            'Referrer-Policy': 'no-referrer',
+            })
+
+
+@app.route('/m/empty.gif', methods={'GET'})
+@set_max_request_size(_MAX_SIZE)
+@allow_null_origin
+def empty(request):
+    "Where the open links of former releases end"
+    return _pixel()
+
+
+@app.route(f'/m/<database>/{OPEN}/<token>', methods={'GET'})
+@public
+def open_(request, pool, token):
+    Hit = pool.get('marketing.automation.hit')
+    ids = decode(OPEN, token)
+    if ids and request.method == 'GET':
+        record_activity, _ = ids
+        Hit.add(
+            'open', record_activity=record_activity,
+            user_agent=request.headers.get('User-Agent'))
+    return _pixel()
+
+
+@app.route(f'/m/<database>/{CLICK}/<token>', methods={'GET'})
+@public
+def click(request, pool, token):
+    Hit = pool.get('marketing.automation.hit')
+    Link = pool.get('marketing.automation.link')
+    record_activity, link = decode(CLICK, token) or (None, None)
+    url = Link.target(link) if link else None
+    if not url:
+        return _unknown(request, pool)
+    if request.method == 'GET':
+        Hit.add(
+            'click', record_activity=record_activity, link=link,
+            user_agent=request.headers.get('User-Agent'))
+    return _redirect(url, HTTPStatus.FOUND)
+
+
+@app.route(f'/m/<database>/{UNSUBSCRIBE}/<token>', methods={'GET'})
+@public
+def unsubscribe_page(request, pool, token):
+    record, link = decode(UNSUBSCRIBE, token) or (None, None)
+    return _ask(request, pool, record, link)
+
+
+@app.route(f'/m/<database>/{UNSUBSCRIBE}/<token>', methods={'POST'})
+@public
+def unsubscribe(request, pool, token):
+    record, link = decode(UNSUBSCRIBE, token) or (None, None)
+    return _unsubscribe(request, pool, record, link)
+
+
+# Migration from 8.2: the links in the mails that have already been sent
+
+
+@app.route('/m/<database>/unsubscribe', methods={'GET'})
+@public
+def unsubscribe_uuid_page(request, pool):
+    return _ask(request, pool, _from_uuid(request, pool))
+
+
+@app.route('/m/<database>/unsubscribe', methods={'POST'})
+@public
+def unsubscribe_uuid(request, pool):
+    return _unsubscribe(request, pool, _from_uuid(request, pool))
+
+
+def _from_uuid(request, pool):
+    Record = pool.get('marketing.automation.record')
+    uuid = request.args.get('r', '')
+    if re.fullmatch(r'[0-9A-Fa-f-]{1,36}', uuid):
+        return Record.from_uuid(uuid)
+
+
+def _ask(request, pool, record, link=None, status=HTTPStatus.OK):
+    Page = pool.get('marketing.automation.unsubscribe', type='report')
+    if not Page.exists(record):
+        return _unknown(request, pool)
+    return _page(
+        *Page.page('ask', record, _languages(request), leaves=bool(link)),
+        status)
+
+
+def _unsubscribe(request, pool, record, link=None):
+    Link = pool.get('marketing.automation.link')
+    Page = pool.get('marketing.automation.unsubscribe', type='report')
+    # https://www.rfc-editor.org/rfc/rfc8058#section-3.2
+    one_click = request.form.get('List-Unsubscribe') == 'One-Click'
+    if not one_click and 'unsubscribe' not in request.form:
+        return _ask(request, pool, record, link, HTTPStatus.BAD_REQUEST)
+    if not Page.unsubscribe(
+            record, 'one-click' if one_click else 'link', link=link,
+            user_agent=request.headers.get('User-Agent')):
+        return _unknown(request, pool)
+    if one_click:
+        return _response("Unsubscribed\n", **{
+                'Content-Type': 'text/plain; charset=utf-8'})
+    if url := link and Link.target(link):
+        return _redirect(url, HTTPStatus.SEE_OTHER)
+    return _page(*Page.page('done', record, _languages(request)))
+
+
+def _unknown(request, pool):
+    Page = pool.get('marketing.automation.unsubscribe', type='report')
+    return _page(
+        *Page.page('unknown', languages=_languages(request)),
+        HTTPStatus.NOT_FOUND)
+
+
+def _languages(request):
+    return list(request.accept_languages.values())
