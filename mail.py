@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import mrml
 
 import trytond.config as config
-from trytond.i18n import gettext, lazy_gettext
+from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
@@ -84,11 +84,11 @@ class Activity(metaclass=PoolMeta):
         return {
             **super()._event_names(),
             'email_opened': (
-                lazy_gettext('marketing_automation.msg_email_opened'),
-                lazy_gettext('marketing_automation.msg_email_opened_not')),
+                gettext('marketing_automation.msg_email_opened'),
+                gettext('marketing_automation.msg_email_opened_not')),
             'email_clicked': (
-                lazy_gettext('marketing_automation.msg_email_clicked'),
-                lazy_gettext('marketing_automation.msg_email_clicked_not')),
+                gettext('marketing_automation.msg_email_clicked'),
+                gettext('marketing_automation.msg_email_clicked_not')),
             }
 
     # Validation
