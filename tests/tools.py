@@ -5,8 +5,10 @@ from contextlib import ExitStack, contextmanager
 
 from lxml import html as lxml_html
 from proteus import Model
+from werkzeug.test import Client
 
 import trytond.config as config
+from trytond.wsgi import app
 
 from .smtp import SMTPServer
 
@@ -89,6 +91,23 @@ def process(config=None):
     get_cron(
         'marketing.automation.record.activity|process', config).click(
         'run_once')
+
+
+def visit(url, method='GET', **kwargs):
+    "Request the URL like a browser does and return the response"
+    assert url.startswith(BASE), url
+    return Client(app).open(url[len(BASE):], method=method, **kwargs)
+
+
+def states(scenario_name=None, config=None):
+    "Return the sorted activities, targets, states and reasons"
+    RecordActivity = Model.get(
+        'marketing.automation.record.activity', config=config)
+    return sorted(
+        (r.activity.name, r.record.rec_name, r.state, r.reason or '')
+        for r in RecordActivity.find([
+                ('activity.scenario.name', 'like', scenario_name or '%'),
+                ]))
 
 
 def links(message):
