@@ -86,10 +86,9 @@ class Letter:
 
     def leave_at_once(self):
         "Press the button that the mail program shows (RFC 8058)"
+        # Over HTTPS the mail announces it with List-Unsubscribe-Post
         url = re.search('<(http[^>]+)>', self.message['List-Unsubscribe'])[1]
-        name, _, value = (
-            self.message['List-Unsubscribe-Post'].partition('='))
-        self.request(url, **{name: value})
+        self.request(url, **{'List-Unsubscribe': 'One-Click'})
 
 
 class Mailboxes:
@@ -97,9 +96,9 @@ class Mailboxes:
 
     def __init__(self, server, people):
         self.server = server
-        # What each does with the first mail, the second...
-        self.habits = {
-            person.email: list(person.does) for person in people}
+        self.people = {person.email: person for person in people}
+        # What each still does with the next mails of a scenario
+        self.habits = {}
         self.seen = 0
 
     def look(self):
@@ -108,8 +107,10 @@ class Mailboxes:
         self.seen += len(messages)
         for accepted in messages:
             letter = Letter(accepted)
-            habits = self.habits.get(letter.recipient)
+            person = self.people[letter.recipient]
+            habits = self.habits.setdefault(
+                (person, letter.message['List-Id']), list(person.does))
             action = habits.pop(0) if habits else None
             if action:
                 getattr(letter, action)()
-                yield letter, action
+                yield person, action

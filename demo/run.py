@@ -20,6 +20,12 @@ import server
 STATES = ['waiting', 'done', 'skipped', 'cancelled', 'failed']
 STARTED = time.monotonic()
 DAYS = 9
+ACTIONS = {
+    'open': "opens",
+    'click': "clicks",
+    'leave': "unsubscribes on the page",
+    'leave_at_once': "unsubscribes in the mail program",
+    }
 
 
 def say(text=''):
@@ -28,13 +34,20 @@ def say(text=''):
 
 def create_database():
     say("Creating the database with party, sale and marketing_automation")
-    modules = 0
-    for line in server.create_database():
-        if 'all modules loaded' in line or 'language' in line:
-            continue
-        modules += 'loading' in line
-        if 'loading' in line and not modules % 40:
-            say("...")
+    print(' ' * 8, end='')
+    for module in server.create_database():
+        print(f' {module}', end='', flush=True)
+    print()
+
+
+def sent(messages):
+    "Return the number of messages by the name of their activity"
+    from proteus import Model
+    RecordActivity = Model.get('marketing.automation.record.activity')
+    return Counter(
+        step.activity.name for step in RecordActivity.find([
+                ('message_id', 'in', [m.message_id for m in messages]),
+                ]))
 
 
 class Campaign:
@@ -53,17 +66,14 @@ class Campaign:
                 'marketing.automation.record.activity|process']:
             cron, = Cron.find([('method', '=', method)])
             cron.click('run_once')
-        messages = self.mailboxes.server.messages
-        titles = Counter(
-            str(m.message['Subject']) for m in messages[self.sent:])
-        self.sent = len(messages)
-        for title, count in titles.items():
-            say(f"  {count:3} × “{title}”")
+        messages = self.mailboxes.server.messages[self.sent:]
+        self.sent += len(messages)
+        for name, count in sent(messages).items():
+            say(f"    {count:3} × {name}")
 
     def react(self):
-        for letter, action in self.mailboxes.look():
-            action = action.replace('_', ' ')
-            say(f"      {letter.recipient}: {action}")
+        for person, action in self.mailboxes.look():
+            say(f"        {person.name}: {ACTIONS[action]}")
 
     def live(self, start, days):
         "Every few hours the crons run and the recipients look at their mails"
@@ -183,7 +193,9 @@ def main():
             campaign = Campaign(clock, Mailboxes(smtp, people))
             campaign.live(start, DAYS)
         mail = server.DIRECTORY / 'mail.eml'
-        mail.write_bytes(smtp.messages[0].content)
+        mail.write_bytes(next(
+                message.content for message in smtp.messages
+                if people[0].email in message.rcpt_tos))
         say("The story ends")
         table()
         reasons()

@@ -3,6 +3,7 @@
 "The database and the servers of the demo, all on the loopback"
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -73,23 +74,26 @@ def configure():
 
 
 def create_database():
-    "Create the database with the modules and yield the lines of the progress"
+    "Create the database and yield the names of the modules as they come"
     # An SQLite database is not created otherwise
     (DIRECTORY / f'{DATABASE}.sqlite').touch()
     password = DIRECTORY / 'password'
     password.write_text(PASSWORD)
     process = subprocess.Popen([
             Path(sys.executable).parent / 'trytond-admin',
-            '-d', DATABASE, '-v', '--email', 'admin@example.com',
+            '-d', DATABASE, '-vv', '--email', 'admin@example.com',
             '-u', 'ir', 'res', 'marketing_automation', 'sale',
             '-l', *LANGUAGES, '--activate-dependencies',
             ], cwd=DIRECTORY, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, 'TRYTONPASSFILE': str(password)})
-    lines = []
+    lines, last = [], None
     for line in process.stdout:
         lines.append(line)
-        yield line.rstrip()
+        match = re.search(r'INFO trytond\.modules (\w+) load ', line)
+        if match and match[1] != last:
+            last = match[1]
+            yield last
     if process.wait():
         sys.exit(''.join(lines[-30:]))
 
