@@ -136,7 +136,8 @@ class Unsubscribe(Report):
         sender = (config.get('marketing', 'email_from')
             or config.get('email', 'from'))
         name, address = parseaddr(sender or '')
-        return name or address.rpartition('@')[-1] or None
+        _, _, domain = address.rpartition('@')
+        return name or (domain if '.' in domain else None)
 
     @classmethod
     def _record_language(cls, record):
