@@ -258,16 +258,17 @@ class PYSONEnvironment(dict):
         self._access = access
 
     def __getitem__(self, item):
-        if self._record is not None:
-            if item.startswith('_parent_'):
-                name = item[len('_parent_'):]
-                if name in self._record._fields:
-                    parent = _raw(self._record, name, self._access)
-                    if parent is None or isinstance(parent, Model):
-                        return PYSONEnvironment(parent, self._access)
-            elif item in self._record._fields:
-                return self._value(item)
-        return super().__getitem__(item)
+        if not self._knows(item):
+            return super().__getitem__(item)
+        if not item.startswith('_parent_'):
+            return self._value(item)
+        parent = _raw(self._record, item[len('_parent_'):], self._access)
+        return PYSONEnvironment(
+            parent if isinstance(parent, Model) else None, self._access)
+
+    def _knows(self, item):
+        return (self._record is not None
+            and item.removeprefix('_parent_') in self._record._fields)
 
     def _value(self, name):
         value = _raw(self._record, name, self._access)
@@ -280,10 +281,9 @@ class PYSONEnvironment(dict):
         return value
 
     def get(self, item, default=None):
-        try:
+        if self._knows(item):
             return self[item]
-        except KeyError:
-            return default
+        return super().get(item, default)
 
     def __bool__(self):
         return self._record is not None

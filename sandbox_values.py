@@ -14,12 +14,14 @@ from types import GeneratorType, MethodType
 
 __all__ = [
     'BUILTINS', 'CONTAINERS', 'OFFERED', 'SAFE_DATETIME', 'SCALARS', 'Offer',
-    'Refused', 'Value', 'bounded', 'check_key', 'modulo', 'multiply', 'text']
+    'Refused', 'Value', 'bounded', 'check_key', 'limited', 'modulo',
+    'multiply', 'text']
 
 MAX_TEXT = 1_000_000
 MAX_RANGE = 10_000
 MAX_WIDTH = 500
 MAX_BITS = 512
+MAX_DIGITS = 50
 MAX_EXPONENT = 400
 
 SCALARS = (
@@ -151,11 +153,35 @@ def _padded(method):
 _directive = re.compile(r'%[-_0^#]?[A-Za-z%]')
 
 
-def _strftime(value, format):
+def _check_format(format):
     # A directive may have a width in the C library
     if len(format) > 200 or '%' in _directive.sub('', format):
         raise Refused("the date format is not allowed")
+
+
+def _strftime(value, format):
+    _check_format(format)
     return value.strftime(format)
+
+
+def limited(function):
+    """
+    Return the function that formats its first argument, made safe.
+
+    How to format comes from the template as well: a number of digits or a
+    width in a format is as big as what is made of it.
+    """
+    @functools.wraps(function)
+    def wrapper(value, *args, **kwargs):
+        for option in (*args, *kwargs.values()):
+            if isinstance(option, str):
+                _check_format(option)
+            elif isinstance(option, NUMBERS) and abs(option) > MAX_DIGITS:
+                raise Refused("the number has too many digits")
+        if isinstance(value, SCALARS):
+            bounded(value)
+        return function(value, *args, **kwargs)
+    return wrapper
 
 
 def _keyed(method):
@@ -327,7 +353,7 @@ def _range(*args):
 
 
 def _round(value, digits=None):
-    if digits is not None and abs(digits) > 50:
+    if digits is not None and abs(digits) > MAX_DIGITS:
         raise Refused("the number has too many digits")
     return round(value, digits)
 

@@ -25,12 +25,13 @@ from genshi.template.interpolation import lex
 from .sandbox import (
     Output, TemplateRenderError, TemplateSyntaxError, render_error)
 from .sandbox_runtime import Budget, Scope
-from .sandbox_values import BUILTINS, SAFE_DATETIME, Offer, Refused, Value
+from .sandbox_values import (
+    BUILTINS, SAFE_DATETIME, Offer, Refused, Value, limited)
 from .template_directives import MARKUP_DIRECTIVES, TEXT_DIRECTIVES, chains
 
 __all__ = [
     'Limits', 'Markup', 'Offer', 'SAFE_DATETIME', 'TemplateRenderError',
-    'TemplateSyntaxError', 'Text']
+    'TemplateSyntaxError', 'Text', 'limited']
 
 
 class Limits(NamedTuple):
@@ -143,7 +144,7 @@ class _MarkupTemplate(MarkupTemplate):
     def _check_element(self, tag, attrs, pos):
         if self.root is None:
             self.root = tag.localname
-        if tag.namespace == _XINCLUDE:
+        if tag.namespace == _XINCLUDE or tag.localname == 'mj-include':
             raise TemplateSyntaxError(
                 "other files can not be included in a template", pos[1])
         if (tag.localname.lower() == 'script'
