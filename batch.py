@@ -6,7 +6,7 @@ Read and write the record activities of a batch, always many at once.
 
 import datetime as dt
 
-from sql import Literal, Values
+from sql import Literal, Null, Values
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
@@ -20,6 +20,8 @@ try:
     from sql import Conflict
 except ImportError:
     Conflict = None
+
+_SLICE = 500
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -38,8 +40,8 @@ class RecordActivity(metaclass=PoolMeta):
     def due_activities(cls, now, parent=None):
         """
         Return the activities of running scenarios that have something due,
-        or left behind by a dead process, among the children of the parent if
-        given.
+        and those for which a process works or has left something behind,
+        among the children of the parent if given.
         """
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
@@ -49,15 +51,15 @@ class RecordActivity(metaclass=PoolMeta):
         due = cls.__table__()
         claimed = cls.__table__()
         where = (
-            (scenario.state == 'running')
-            & (scenario.active == Literal(True))
-            & (Exists(due.select(
+            ((scenario.state == 'running')
+                & (scenario.active == Literal(True))
+                & Exists(due.select(
                         Literal(1),
-                        where=cls._is_due(due, activity.id, now)))
-                | Exists(claimed.select(
-                        Literal(1),
-                        where=(claimed.activity == activity.id)
-                        & (claimed.claim != None)))))
+                        where=cls._is_due(due, activity.id, now))))
+            | Exists(claimed.select(
+                    Literal(1),
+                    where=(claimed.activity == activity.id)
+                    & (claimed.claim != Null))))
         if parent is not None:
             where &= activity.parent == f'{Activity.__name__},{parent}'
         cursor = Transaction().connection.cursor()
@@ -78,7 +80,19 @@ class RecordActivity(metaclass=PoolMeta):
                 ).select(
                     Literal(1),
                     where=(activities.id == activity)
-                    & (scenario.state == 'running')))
+                    & (scenario.state == 'running')
+                    & (scenario.active == Literal(True))))
+        return bool(cursor.fetchone())
+
+    @classmethod
+    def has_due(cls, activity, now):
+        "Return if something is due for the activity (id)"
+        if not cls.is_running(activity):
+            return False
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.select(
+                Literal(1), where=cls._is_due(table, activity, now), limit=1))
         return bool(cursor.fetchone())
 
     @classmethod
@@ -127,11 +141,18 @@ class RecordActivity(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 table.claim, table.claimed_at,
-                where=(table.activity == activity) & (table.claim != None),
+                where=(table.activity == activity) & (table.claim != Null),
                 group_by=[table.claim, table.claimed_at]))
         return dict(cursor.fetchall())
 
     # What becomes of it
+
+    @property
+    def is_retryable(self):
+        "Whether another try can have another end"
+        return self.state == 'failed' or (
+            self.state == 'skipped'
+            and self.reason in {'no_party', 'no_address'})
 
     @classmethod
     def store(cls, outcomes, now, number=None):
@@ -155,7 +176,7 @@ class RecordActivity(metaclass=PoolMeta):
             cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
-                    'detail': outcome.detail,
+                    'detail': _storable(outcome.detail),
                     'ended_at': now,
                     'claim': number if outcome.state == 'done' else None,
                     'claimed_at': now if outcome.state == 'done' else None,
@@ -171,8 +192,8 @@ class RecordActivity(metaclass=PoolMeta):
     def _final_reasons(cls):
         "Return the set of the reasons that end the record as a whole"
         return {
-            'target_deleted', 'target_inactive', 'party_inactive',
-            'unsubscribed'}
+            'blocked', 'target_deleted', 'target_inactive',
+            'party_inactive', 'unsubscribed'}
 
     @classmethod
     def _store_postponed(cls, ids, outcome, now):
@@ -193,7 +214,7 @@ class RecordActivity(metaclass=PoolMeta):
                     }
             cls._update([record_activity.id], {
                     **values,
-                    'detail': outcome.detail,
+                    'detail': _storable(outcome.detail),
                     'attempts': attempts,
                     'claim': None,
                     'claimed_at': None,
@@ -203,7 +224,7 @@ class RecordActivity(metaclass=PoolMeta):
     def _update(cls, ids, values):
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_ids in grouped_slice(ids):
+        for sub_ids in grouped_slice(ids, _SLICE):
             cursor.execute(*table.update(
                     [getattr(table, n) for n in values],
                     list(values.values()),
@@ -318,6 +339,12 @@ class RecordActivity(metaclass=PoolMeta):
                 where=(table.state == 'waiting')
                 & in_(table.activity, [a.id for a in opposites])
                 & in_(table.record, records)))
+
+
+def _storable(text):
+    "Return the text without what a database refuses"
+    if text:
+        return text.encode('utf-8', 'replace').decode().replace('\0', '')
 
 
 def retry_delay(attempts):

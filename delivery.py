@@ -131,7 +131,7 @@ class Session:
                 server.sock.settimeout(min(FAREWELL, server.timeout))
             server.quit()
         except OSError:
-            logger.debug("connection lost at quit", exc_info=True)
+            logger.debug("connection lost at quit")
         finally:
             _close(server)
 
@@ -165,7 +165,10 @@ class Session:
             except Exception as exception:
                 # The email package raises about anything on what it does not
                 # understand.
-                logger.warning("message not serializable", exc_info=True)
+                # Its words may be those of the message
+                logger.warning(
+                    "message not serializable error=%s",
+                    exception.__class__.__name__)
                 return failed('message_invalid', _words(exception))
 
             used, self._used = self._used, True
@@ -255,7 +258,7 @@ def _close(server):
     try:
         server.close()
     except OSError:
-        logger.debug("connection lost at close", exc_info=True)
+        logger.debug("connection lost at close")
 
 
 def _serialize(content, sender, recipient, server):

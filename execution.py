@@ -24,11 +24,12 @@ import trytond.config as config
 from trytond import backend
 from trytond.i18n import gettext
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import Transaction, TransactionError
+from trytond.transaction import Transaction
 
 from . import claim
 from .exceptions import CourierError
 from .outcome import CourierAway, Outcome, Parcel, failed
+from .retry import insist, place, transient
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,13 @@ _LOOK = 1
 
 
 def batch_size():
-    return config.getint('marketing', 'batch_size', default=200)
+    # SQLite has one writer at a time, so it must not be one for long
+    default = 50 if backend.name == 'sqlite' else 200
+    return max(config.getint('marketing', 'batch_size', default=default), 1)
+
+
+def has_worker():
+    return config.getboolean('queue', 'worker', default=False)
 
 
 class Activity(metaclass=PoolMeta):
@@ -48,18 +55,46 @@ class Activity(metaclass=PoolMeta):
         """
         Execute what is due of the activities and of their descendants.
 
-        It commits.  With workers it executes one batch and queues what
-        remains, without it goes on until nothing is left.
+        It commits.  With workers it executes one batch of each and queues
+        what remains, without it goes on until nothing is left.
         """
-        RecordActivity = Pool().get('marketing.automation.record.activity')
         transaction = Transaction()
-        ids = [a.id for a in activities]
+        todo = [a.id for a in activities]
+        away = {}
         with transaction.set_user(0), transaction.reset_context():
-            for id_ in ids:
-                with Run(RecordActivity, id_) as run:
-                    more = run.execute()
-                if more:
-                    cls.__queue__.execute(more)
+            while todo:
+                activity = todo.pop(0)
+                with Run(activity) as run:
+                    run.execute()
+                if run.away:
+                    away[activity] = run.away
+                if has_worker():
+                    run.queue()
+                else:
+                    todo.extend(run.children())
+                transaction.commit()
+            cls._report_away(away)
+
+    @classmethod
+    def _report_away(cls, away):
+        """
+        Raise for the administrator that the courier is out of reach.
+
+        It is silent as long as the same is still to be solved: each run would
+        report it again.
+        """
+        Error = Pool().get('ir.error')
+        messages = [
+            gettext('marketing_automation.msg_courier_away',
+                activity=activity.rec_name,
+                error=str(away[activity.id]))
+            for activity in cls.browse(list(away))]
+        for message in messages:
+            if not Error.search([
+                        ('message', '=', message),
+                        ('state', '!=', 'solved'),
+                        ], limit=1):
+                raise CourierError(message)
 
 
 class Run:
@@ -70,11 +105,15 @@ class Run:
     record activity.
     """
 
-    def __init__(self, RecordActivity, activity):
-        self.RecordActivity = RecordActivity
+    def __init__(self, activity):
+        self.RecordActivity = Pool().get(
+            'marketing.automation.record.activity')
         self.activity_id = activity
         self.courier = None
+        # Why the courier is out of reach
         self.away = None
+        # Whether there is more to do now
+        self.full = False
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -83,123 +122,166 @@ class Run:
     def __exit__(self, *exception):
         self._stack.__exit__(*exception)
 
-    def execute(self):
-        "Execute the batches and return the activities that have more to do"
-        worker = config.getboolean('queue', 'worker', default=False)
-        RecordActivity = self.RecordActivity
-        more = []
-        ids = self.orphans()
-        while True:
-            ids = ids or RecordActivity.due(
-                self.activity_id, dt.datetime.now(), batch_size())
-            if not ids:
-                break
-            full = len(ids) >= batch_size()
-            self.execute_batch(ids)
-            ids = None
-            if self.away:
-                raise CourierError(gettext(
-                        'marketing_automation.msg_courier_away',
-                        activity=self.activity.rec_name,
-                        error=str(self.away)))
-            if worker:
-                if full:
-                    more.append(self.activity)
-                break
-        Transaction().rollback()
-        children = RecordActivity.due_activities(
-            dt.datetime.now(), parent=self.activity_id)
-        if worker:
-            more.extend(children)
-        else:
-            for child in [c.id for c in children]:
-                with Run(RecordActivity, child) as run:
-                    run.execute()
-        return more
-
     @property
     def activity(self):
         "The activity in the present transaction"
         return Pool().get('marketing.automation.activity')(self.activity_id)
 
-    def orphans(self):
-        "Return the ids of what a dead process left behind"
+    def execute(self):
+        "Execute one batch with workers, without until nothing is left"
+        Transaction().rollback()
+        self.recover()
+        while self.execute_batch():
+            if has_worker():
+                break
+
+    def children(self):
+        "Return the ids of the children that have something to do"
+        Transaction().rollback()
+        return [a.id for a in self.RecordActivity.due_activities(
+                dt.datetime.now(), parent=self.activity_id)]
+
+    def queue(self):
+        "Queue what remains to be done"
+        Activity = Pool().get('marketing.automation.activity')
+        for id_ in self.children():
+            Activity.__queue__.execute([id_])
+        if self.away:
+            return
+        if self.full:
+            Activity.__queue__.execute([self.activity_id])
+            return
+        delay = self.RecordActivity.next_turn(self.activity)
+        if delay and not self.RecordActivity.pending_tasks(self.activity):
+            with Transaction().set_context(queue_scheduled_at=delay):
+                Activity.__queue__.execute([self.activity_id])
+
+    def recover(self):
+        "Take care of what a dead process left behind"
         RecordActivity = self.RecordActivity
-        transaction = Transaction()
         claims = RecordActivity.claims(self.activity_id)
+        if not claims:
+            return
         with claim.adopt(claims, dt.datetime.now()) as numbers:
             if not numbers:
-                return []
+                return
             # What they had done may be newer than what has been read
-            transaction.rollback()
+            Transaction().rollback()
             for number in numbers:
                 self.finish(number)
-            ids = RecordActivity.give_back(numbers)
-            transaction.commit()
-        return ids[:batch_size()]
+            ids = insist(lambda: RecordActivity.give_back(numbers))
+        logger.warning(
+            "recovered activity=%s claims=%s given_back=%s",
+            self.activity_id, len(numbers), len(ids))
 
-    def execute_batch(self, ids):
-        """
-        Execute the record activities (ids).
-
-        What raises is tried again with ever smaller batches until the one
-        that fails is alone.
-        """
-        transaction = Transaction()
+    def execute_batch(self):
+        "Execute what is due, at most one batch, and return if there is more"
+        RecordActivity = self.RecordActivity
+        started = time.monotonic()
+        self.full = False
+        if (not RecordActivity.has_due(self.activity_id, dt.datetime.now())
+                or not self.connect()):
+            return False
         number = claim.new()
         with claim.hold(number):
-            try:
-                parcels = self.decide(ids, number)
-            except (TransactionError, backend.DatabaseOperationalError):
-                raise
-            except Exception as exception:
-                transaction.rollback()
-                if len(ids) == 1:
-                    logger.error(
-                        "record activity %s failed", *ids, exc_info=True)
-                    self.RecordActivity.store({
-                            ids[0]: failed('action_error', repr(exception)),
-                            }, dt.datetime.now())
-                    transaction.commit()
-                    return
-            else:
-                sent = self.deliver(parcels, number)
-                self.finish(number, sent)
-                return
-        middle = len(ids) // 2
-        self.execute_batch(ids[:middle])
-        self.execute_batch(ids[middle:])
-
-    def decide(self, ids, number):
-        "Commit what becomes of the ids and return the parcels to hand over"
-        RecordActivity = self.RecordActivity
-        now = dt.datetime.now()
-        ids = RecordActivity.lock_waiting(ids)
-        outcomes = RecordActivity.decide(self.activity, ids)
-        parcels = {
-            id_: o for id_, o in outcomes.items() if isinstance(o, Parcel)}
-        if parcels and not self.connect():
-            parcels.clear()
-        RecordActivity.store({
-                id_: o for id_, o in outcomes.items()
-                if isinstance(o, Outcome)}, now, number)
-        RecordActivity.store_sending(parcels, now, number)
-        Transaction().commit()
+            with RecordActivity.turn(self.activity, batch_size()) as limit:
+                ids, parcels = self.claim(number, limit)
+            sent = self.deliver(parcels, number)
+            self.finish(number, sent)
+        RecordActivity.watch(self.activity)
+        self.full = bool(ids) and not self.away
         logger.info(
-            "activity %s: %s decided, %s to hand over",
-            self.activity_id, len(outcomes), len(parcels))
-        return parcels
+            "batch activity=%s claim=%s decided=%s parcels=%s sent=%s "
+            "away=%s seconds=%.3f",
+            self.activity_id, number, len(ids), len(parcels), len(sent),
+            int(bool(self.away)), time.monotonic() - started)
+        return self.full
 
     def connect(self):
-        "Return if there is a courier to hand over to"
-        if not self.courier and not self.away:
-            activity = self.activity
-            try:
-                self.courier = self._stack.enter_context(
-                    getattr(activity, f'courier_{activity.action}')())
-            except CourierAway as exception:
-                self.away = exception
+        "Return if there is what is needed to hand over"
+        activity = self.activity
+        get_courier = getattr(activity, f'courier_{activity.action}', None)
+        if self.courier or not get_courier:
+            return True
+        # It may take long, so nothing must be locked meanwhile
+        Transaction().rollback()
+        try:
+            self.courier = self._stack.enter_context(get_courier())
+        except CourierAway as exception:
+            self.go_away(exception)
         return bool(self.courier)
+
+    def go_away(self, exception):
+        self.away = exception
+        self.RecordActivity.courier_away(self.activity, str(exception))
+        logger.error("courier away activity=%s", self.activity_id)
+
+    def claim(self, number, limit):
+        """
+        Commit what becomes of what is due and return its ids and the parcels
+        to hand over.
+        """
+        due = []
+
+        def select():
+            due[:] = self.RecordActivity.due(
+                self.activity_id, dt.datetime.now(), limit)
+            return due
+
+        try:
+            return due, self.decide(select, number)
+        except Exception as exception:
+            if transient(exception) or not due:
+                raise
+            return due, self.divide(due, number, exception)
+
+    def divide(self, ids, number, exception):
+        """
+        Decide about ever smaller parts of the ids because all together raise
+        the exception, until the one that does is alone.
+        """
+        Transaction().rollback()
+        if len(ids) == 1:
+            logger.error(
+                "failed activity=%s record_activity=%s error=%s",
+                self.activity_id, *ids, place(exception))
+            outcome = failed('action_error', repr(exception))
+            insist(lambda: self.RecordActivity.store(
+                    {ids[0]: outcome}, dt.datetime.now()))
+            return {}
+        parcels = {}
+        middle = len(ids) // 2
+        for part in [ids[:middle], ids[middle:]]:
+            try:
+                parcels.update(self.decide(
+                        lambda: self.RecordActivity.lock_waiting(part),
+                        number))
+            except Exception as exception:
+                if transient(exception):
+                    raise
+                parcels.update(self.divide(part, number, exception))
+        return parcels
+
+    def decide(self, lock, number):
+        """
+        Commit what becomes of the ids that lock returns and return the
+        parcels to hand over.
+        """
+        RecordActivity = self.RecordActivity
+
+        def decide():
+            now = dt.datetime.now()
+            ids = lock()
+            outcomes = RecordActivity.decide(self.activity, ids)
+            parcels = {
+                i: outcomes[i] for i in ids if isinstance(outcomes[i], Parcel)}
+            RecordActivity.store({
+                    i: o for i, o in outcomes.items()
+                    if isinstance(o, Outcome)}, now, number)
+            RecordActivity.store_sending(parcels, now, number)
+            return parcels
+
+        return insist(decide)
 
     def deliver(self, parcels, number):
         "Hand over the parcels and return those which were"
@@ -217,60 +299,43 @@ class Run:
                         > claim.DEADLINE.total_seconds()):
                     break
             try:
-                outcome = self.courier.send(parcel)
+                outcome = self.send(parcel)
             except CourierAway as exception:
-                self.away = exception
+                self.go_away(exception)
                 break
             if outcome.state == 'done':
                 sent[id_] = parcel
-            self.settle(id_, outcome, number)
+            # What happened outside can not be undone
+            insist(lambda: RecordActivity.store(
+                    {id_: outcome}, dt.datetime.now(), number), factor=2)
         if parcels:
-            RecordActivity.give_back([number])
-            transaction.commit()
-            logger.info(
-                "activity %s: %s of %s handed over",
-                self.activity_id, len(sent), len(parcels))
+            insist(lambda: RecordActivity.give_back([number]))
+            if not self.away:
+                RecordActivity.courier_back(self.activity)
         return sent
 
-    def settle(self, id_, outcome, number):
-        """
-        Commit the outcome of a parcel.
-
-        What happened outside can not be undone, so it insists.
-        """
-        transaction = Transaction()
-        retry = config.getint('database', 'retry') * 2
-        for count in range(retry, -1, -1):
-            try:
-                self.RecordActivity.store(
-                    {id_: outcome}, dt.datetime.now(), number)
-                transaction.commit()
-                break
-            except backend.DatabaseOperationalError:
-                transaction.rollback()
-                if not count:
-                    raise
-                time.sleep(0.02 * (retry - count))
+    def send(self, parcel):
+        "Hand over the parcel and return its outcome"
+        try:
+            return self.courier.send(parcel)
+        except CourierAway:
+            raise
+        except Exception as exception:
+            # Who tries again what is not understood does so for ever
+            logger.error(
+                "failed activity=%s error=%s",
+                self.activity_id, place(exception))
+            return failed('action_error', repr(exception))
 
     def finish(self, number, sent=None):
         "Commit what follows from what the claim has done"
-        transaction = Transaction()
-        RecordActivity = self.RecordActivity
-        retry = config.getint('database', 'retry')
-        for count in range(retry, -1, -1):
-            try:
-                RecordActivity.follow(self.activity, number)
-                log = getattr(
-                    self.activity, f'log_{self.activity.action}', None)
-                if log and sent:
-                    log(sent)
-                transaction.commit()
-                break
-            except backend.DatabaseOperationalError:
-                transaction.rollback()
-                if not count:
-                    raise
-                time.sleep(0.02 * (retry - count))
+        def finish():
+            activity = self.activity
+            self.RecordActivity.follow(activity, number)
+            log = getattr(activity, f'log_{activity.action}', None)
+            if log and sent:
+                log(sent)
+        insist(finish)
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -292,9 +357,19 @@ class RecordActivity(metaclass=PoolMeta):
                 Activity.__queue__.execute([activity])
 
     @classmethod
+    def do(cls, record_activities):
+        """
+        Execute what is due.
+
+        Migration from the module of the Tryton project: the queue may still
+        hold its tasks.
+        """
+        cls.process()
+
+    @classmethod
     def _task_count(cls, activity, now):
         "Return the number of tasks worth to work on what is due"
-        if not config.getboolean('queue', 'worker', default=False):
+        if not has_worker():
             return 1
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
@@ -305,11 +380,11 @@ class RecordActivity(metaclass=PoolMeta):
             limit=size * limit)
         cursor.execute(*due.select(Count(Literal(1))))
         count, = cursor.fetchone()
-        pending = cls._pending_tasks(activity)
+        pending = cls.pending_tasks(activity)
         return max(1 if not pending else 0, math.ceil(count / size) - pending)
 
     @classmethod
-    def _pending_tasks(cls, activity):
+    def pending_tasks(cls, activity):
         "Return the number of tasks that wait to execute the activity"
         Queue = Pool().get('ir.queue')
         count = 0
@@ -320,3 +395,17 @@ class RecordActivity(metaclass=PoolMeta):
                 and data['method'] == 'execute'
                 and data['instances'] == [activity.id])
         return count
+
+    @classmethod
+    def courier_away(cls, activity, words):
+        "Show on the scenario that the courier is out of reach"
+        Scenario = Pool().get('marketing.automation.scenario')
+        id_ = activity.scenario.id
+        insist(lambda: Scenario.set_problem(id_, 'courier', error=words))
+
+    @classmethod
+    def courier_back(cls, activity):
+        "Show no longer that the courier is out of reach"
+        Scenario = Pool().get('marketing.automation.scenario')
+        id_ = activity.scenario.id
+        insist(lambda: Scenario.set_problem(id_, 'courier'))

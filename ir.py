@@ -20,6 +20,8 @@ class Cron(metaclass=PoolMeta):
                     "Trigger Marketing Scenarios"),
                 ('marketing.automation.record.activity|process',
                     "Process Marketing Activities"),
+                ('marketing.automation.hit|clean',
+                    "Clean Marketing Hits and E-Mails"),
                 ])
 
 

@@ -27,8 +27,8 @@ from .exceptions import ActivityError, SenderError, TemplateError
 from .mixin import Readers
 from .outcome import Parcel, failed, skipped
 from .template import (
-    SAFE_DATETIME, Markup, TemplateRenderError, TemplateSyntaxError, Text)
-from .reader import View
+    SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited)
+from .reader import View, unknown_fields
 
 # The same source is rendered for many recipients
 _markup = functools.lru_cache(maxsize=256)(Markup)
@@ -127,7 +127,12 @@ class Activity(metaclass=PoolMeta):
                 if not source:
                     continue
                 try:
-                    compile_(source)
+                    template = compile_(source)
+                    Model = Pool().get(activity.root.model)
+                    for path, line in unknown_fields(template.paths, Model):
+                        raise TemplateSyntaxError(gettext(
+                                'marketing_automation.msg_field_unknown',
+                                field=path, **Model.__names__()), line)
                 except TemplateSyntaxError as exception:
                     raise TemplateError(gettext(
                             'marketing_automation.msg_activity_template',
@@ -245,7 +250,9 @@ class Activity(metaclass=PoolMeta):
         pool = Pool()
         Email = pool.get('ir.email')
         RecordActivity = pool.get('marketing.automation.record.activity')
-        record_activities = RecordActivity.browse(list(parcels))
+        # Some may be deleted meanwhile
+        record_activities = RecordActivity.search(
+            [('id', 'in', list(parcels))], order=[])
         Email.log_marketing([
                 (self.id, r.record.id, str(r.record.record), parcels[r.id])
                 for r in record_activities])
@@ -262,6 +269,7 @@ class Draft:
         self.activity = activity
         self.record_activity = record_activity
         self.target = target
+        # The field that raised and what
         self.failure = None
         self.short = Shortener()
         self.title = ''
@@ -288,8 +296,7 @@ class Draft:
                 html = mrml.to_html(html).content
             self.page = Page(html, self.short)
         except Exception as exception:
-            self.failure = failed(
-                'template_error', self._explain(field, exception))
+            self.failure = field, exception
 
     def _explain(self, field, exception):
         "The words of an error for who wrote the template"
@@ -306,7 +313,7 @@ class Draft:
     def finish(self, address, links):
         "Return the parcel, or why there is none"
         if self.failure:
-            return self.failure
+            return failed('template_error', self._explain(*self.failure))
         try:
             address = envelope_address(address)
         except AddressError:
@@ -347,7 +354,9 @@ class Draft:
 
 
 def _plain(function):
-    "Make the function of the reports usable with views"
+    "Make the function of the reports usable with views, and harmless"
+    function = limited(function)
+
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         return function(

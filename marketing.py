@@ -2,10 +2,10 @@
 # this repository contains the full copyright notices and license terms.
 
 import datetime as dt
+import json
 import logging
 import time
 
-from trytond import backend
 from trytond.i18n import gettext
 from trytond.model import (
     DeactivableMixin, Index, ModelSQL, ModelView, Workflow, fields)
@@ -13,10 +13,11 @@ from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
 from trytond.pyson import Eval, If, PYSONDecoder
 from trytond.transaction import (
-    Transaction, TransactionError, inactive_records, without_check_access)
+    Transaction, check_access, inactive_records, without_check_access)
 
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
+from .retry import place, transient
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,15 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             ('running', "Running"),
             ('stopped', "Stopped"),
             ], "State", required=True, readonly=True, sort=False)
-    problem = fields.Text(
-        "Problem", readonly=True,
-        states={
-            'invisible': ~Eval('problem'),
-            },
-        help="What prevents the scenario from working.")
+    problem = fields.Function(
+        fields.Text(
+            "Problem",
+            states={
+                'invisible': ~Eval('problem'),
+                },
+            help="What prevents the scenario from working."),
+        'get_problem', searcher='search_problem')
+    problems = fields.Text("Problems", readonly=True, strip=False)
 
     del _states
 
@@ -113,6 +117,18 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             models = [(m, n) for m, n in models if access[m]['read']]
         return models
 
+    def get_problem(self, name):
+        "Return the words of what is known by code"
+        problems = json.loads(self.problems) if self.problems else {}
+        return '\n'.join(
+            gettext(
+                f'marketing_automation.msg_scenario_problem_{code}', **words)
+            for code, words in sorted(problems.items())) or None
+
+    @classmethod
+    def search_problem(cls, name, clause):
+        return [('problems', *clause[1:])]
+
     @classmethod
     def view_attributes(cls):
         return super().view_attributes() + [
@@ -136,9 +152,9 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         for scenario in scenarios:
             try:
                 scenario._check_domain()
-            except (TransactionError, backend.DatabaseOperationalError):
-                raise
             except Exception as exception:
+                if transient(exception):
+                    raise
                 raise DomainError(gettext(
                         'marketing_automation.msg_scenario_domain_invalid',
                         scenario=scenario.rec_name,
@@ -220,7 +236,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     def copy(cls, scenarios, default=None):
         default = default.copy() if default is not None else {}
         default.setdefault('state', cls.default_state())
-        default.setdefault('problem', None)
+        default.setdefault('problems', None)
         default.setdefault('name', lambda data: gettext(
                 'marketing_automation.msg_scenario_copy_name',
                 name=data['name']))
@@ -249,7 +265,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                         scenario=scenario.rec_name))
             for activity in activities:
                 activity.check_ready()
-        cls.write(scenarios, {'problem': None})
+        cls.write(scenarios, {'problems': None})
 
     @classmethod
     @ModelView.button
@@ -287,30 +303,45 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                     if scenario.state != 'running' or not scenario.active:
                         continue
                     entered = Record.enter(scenario, dt.datetime.now())
-                except (TransactionError, backend.DatabaseOperationalError):
-                    raise
                 except Exception as exception:
+                    if transient(exception):
+                        raise
                     transaction.rollback()
                     logger.error(
-                        "scenario %s can not be entered", id_, exc_info=True)
-                    problem = gettext(
-                        'marketing_automation.msg_scenario_enter_problem',
-                        error=_error_text(exception))
+                        "broken scenario=%s error=%s", id_, place(exception))
+                    words = {'error': _error_text(exception)}
                 else:
-                    logger.info("scenario %s: %s entered", id_, entered)
-                    problem = None
-                cls.set_problem(id_, problem)
+                    logger.info("entered scenario=%s records=%s", id_, entered)
+                    words = {}
+                cls.set_problem(id_, 'enter', **words)
                 transaction.commit()
 
     @classmethod
-    def set_problem(cls, id_, problem):
-        "Show what prevents the scenario from working or that it works again"
+    def set_problem(cls, id_, code, **words):
+        """
+        Show the problem, known by its code, that prevents the scenario from
+        working or, without words, that it is over.
+
+        The words are the variables of the message
+        ``msg_scenario_problem_<code>``, which each user reads in his language.
+        """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.select(table.problem, where=table.id == id_))
+        cursor.execute(*table.select(table.problems, where=table.id == id_))
         row = cursor.fetchone()
-        if row and row[0] != problem:
-            cls.write([cls(id_)], {'problem': problem})
+        if not row:
+            return
+        problems = json.loads(row[0]) if row[0] else {}
+        if problems.get(code, {}) == words:
+            return
+        problems.pop(code, None)
+        if words:
+            problems[code] = words
+        cls.write([cls(id_)], {
+                'problems': (
+                    json.dumps(problems, sort_keys=True)
+                    if problems else None),
+                })
 
 
 def _error_text(exception):

@@ -368,8 +368,12 @@ class RecordActivity(ModelSQL, ModelView):
                     'depends': simulate['depends'] + ['email_clicked'],
                     },
                 'retry': {
-                    'invisible': Eval('state') != 'failed',
-                    'depends': ['state'],
+                    'invisible': (
+                        (Eval('state') != 'failed')
+                        & ~((Eval('state') == 'skipped')
+                            & Eval('reason').in_(
+                                ['no_party', 'no_address']))),
+                    'depends': ['state', 'reason'],
                     },
                 'cancel': {
                     'invisible': Eval('state') != 'waiting',
@@ -454,8 +458,8 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     @ModelView.button
     def retry(cls, record_activities):
-        "Try again what has failed"
-        cls.write([r for r in record_activities if r.state == 'failed'], {
+        "Try again what has failed or had no address"
+        cls.write([r for r in record_activities if r.is_retryable], {
                 'state': 'waiting',
                 'at': dt.datetime.now().replace(microsecond=0),
                 'reason': None,

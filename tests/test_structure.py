@@ -14,14 +14,18 @@ ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
     'activity': {'mixin', 'reader'},
-    'marketing': {'mixin', 'reader'},
+    'marketing': {'mixin', 'reader', 'retry'},
     # records
     'batch': set(),
+    'breaker': {'retry'},
     'claim': set(),
-    'execution': {'claim'},
+    'execution': {'claim', 'retry'},
     'gates': {'mixin'},
     'reaction': set(),
     'record': {'mixin'},
+    'retention': set(),
+    'retry': set(),
+    'throttle': {'claim'},
     # the mail
     'archive': set(),
     'compose': set(),

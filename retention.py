@@ -1,0 +1,69 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Remove what is kept long enough.
+
+The figures are those of the record activities, so they stay as they are.
+"""
+
+import datetime as dt
+import logging
+
+import trytond.config as config
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+logger = logging.getLogger(__name__)
+
+_SLICE = 500
+
+
+def _before(name, default=None):
+    "Return the time before which nothing is kept, None to keep all"
+    days = config.getint('marketing', name, default=default)
+    if days:
+        return dt.datetime.now() - dt.timedelta(days=days)
+
+
+class Hit(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.hit'
+
+    @classmethod
+    def clean(cls):
+        """
+        Remove the hits older than `[marketing] keep_hits` days and the
+        logged e-mails older than `keep_emails` days.
+
+        It is called by cron.  A hit stays as long as it has not had its
+        effect.
+        """
+        Email = Pool().get('ir.email')
+        hits = emails = 0
+        if before := _before('keep_hits', default=90):
+            table = cls.__table__()
+            cursor = Transaction().connection.cursor()
+            cursor.execute(*table.delete(
+                    where=table.applied & (table.at < before)))
+            hits = cursor.rowcount
+        if before := _before('keep_emails'):
+            emails = Email.clean_marketing(before)
+        logger.info("cleaned hits=%s emails=%s", hits, emails)
+
+
+class Email(metaclass=PoolMeta):
+    __name__ = 'ir.email'
+
+    @classmethod
+    def clean_marketing(cls, before):
+        "Remove what was logged before and return how many"
+        emails = cls.search([
+                ('create_date', '<', before),
+                ['OR',
+                    ('marketing_automation_activity', '!=', None),
+                    ('marketing_automation_record', '!=', None),
+                    ],
+                ], order=[])
+        for sub_emails in grouped_slice(emails, _SLICE):
+            cls.delete(list(sub_emails))
+        return len(emails)

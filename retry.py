@@ -1,0 +1,62 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Tell what deserves another try, and insist.
+"""
+
+import time
+
+import trytond.config as config
+from trytond import backend
+from trytond.transaction import Transaction, TransactionError
+
+__all__ = ['insist', 'place', 'transient']
+
+# SQLite raises the same exception for a statement that is wrong
+_BUSY = ('locked', 'busy')
+
+
+def transient(exception):
+    "Return if the same may succeed in another transaction"
+    if isinstance(exception, TransactionError):
+        return True
+    if not isinstance(exception, backend.DatabaseOperationalError):
+        return False
+    return backend.name != 'sqlite' or any(
+        word in str(exception) for word in _BUSY)
+
+
+def insist(function, factor=1):
+    """
+    Call the function and commit until there is no conflict with others.
+
+    It starts with a new transaction each time and returns the result.
+    """
+    transaction = Transaction()
+    retry = config.getint('database', 'retry') * factor
+    for count in range(retry + 1):
+        try:
+            result = function()
+            transaction.commit()
+            return result
+        except backend.DatabaseOperationalError as exception:
+            transaction.rollback()
+            if count == retry or not transient(exception):
+                raise
+            time.sleep(0.02 * (count + 1))
+
+
+def place(exception):
+    """
+    Return the class of the exception and where it was raised, for the log.
+
+    Its words are left out because they may contain the data of a person.
+    """
+    name = exception.__class__.__name__
+    trace = exception.__traceback__
+    if not trace:
+        return name
+    while trace.tb_next:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    return f'{name}@{code.co_name}:{trace.tb_lineno}'
