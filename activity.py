@@ -11,13 +11,16 @@ from trytond.model import (
     DeactivableMixin, Index, ModelSQL, ModelView, fields)
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
-from trytond.pyson import Eval, If, PYSONDecoder
+from trytond.pyson import PYSON, Eval, If, PYSONDecoder
 from trytond.tools import grouped_slice
 from trytond.transaction import (
-    Transaction, TransactionError, inactive_records, without_check_access)
+    Transaction, TransactionError, check_access, inactive_records,
+    without_check_access)
 
 from .exceptions import ActivityError, ConditionError, DelayError, ParentError
 from .reader import Access, PYSONEnvironment
+
+_SLICE = 500
 
 
 class Activity(DeactivableMixin, ModelSQL, ModelView):
@@ -103,7 +106,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                 for id_ in children.pop(parents.pop(), []):
                     ids.append(id_)
                     parents.append(f'{cls.__name__},{id_}')
-            for sub_ids in grouped_slice(ids):
+            for sub_ids in grouped_slice(ids, _SLICE):
                 cursor.execute(*table.update(
                         [table.scenario], [scenario],
                         where=fields.SQL_OPERATORS['in'](
@@ -238,17 +241,11 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
 
     @classmethod
     def check_delay(cls, activities, field_names=None):
-        "Ensure that the delay goes forward and is set for what waits"
-        if field_names and not (
-                field_names & {'delay', 'event', 'negative'}):
+        "Ensure that the delay goes forward"
+        if field_names and 'delay' not in field_names:
             return
         for activity in activities:
-            if activity.delay is None:
-                if activity.event and activity.negative:
-                    raise DelayError(gettext(
-                            'marketing_automation.msg_activity_delay_missing',
-                            activity=activity.rec_name))
-            elif activity.delay.total_seconds() < 0:
+            if activity.delay and activity.delay < dt.timedelta():
                 raise DelayError(gettext(
                         'marketing_automation.msg_activity_delay_negative',
                         activity=activity.rec_name))
@@ -278,16 +275,23 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                     ) from exception
 
     def _check_condition(self):
-        Model = Pool().get(self.root.model)
-        PYSONDecoder(noeval=True).decode(self.condition)
+        pool = Pool()
+        Model = pool.get(self.root.model)
+        ModelAccess = pool.get('ir.model.access')
+        statement = PYSONDecoder(noeval=True).decode(self.condition)
+        if not isinstance(statement, (PYSON, bool)):
+            raise ValueError(gettext(
+                    'marketing_automation.msg_condition_no_statement'))
         for name in _self_names(json.loads(self.condition)):
             if name not in Model._fields and not hasattr(Model, name):
                 raise ValueError(gettext(
                         'marketing_automation.msg_field_unknown',
                         field=name, **Model.__names__()))
-        access = Access.user()
-        for record in Model.search([], limit=1):
-            self.evaluate_condition(record, access)
+        with check_access():
+            ModelAccess.check(Model.__name__, 'read')
+            access = Access.user()
+            for record in Model.search([], limit=1):
+                self.evaluate_condition(record, access)
 
     def evaluate_condition(self, record, access):
         "Return if the record fulfills the condition"

@@ -7,7 +7,7 @@ Make the message of a rendered template, without knowing any record.
 import re
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate, getaddresses
 
 import html2text
 import lxml.html
@@ -73,9 +73,11 @@ class Page:
 
     def __init__(self, html, short=None):
         self.short = short or Shortener()
-        parser = lxml.html.HTMLParser(encoding='utf-8')
-        self._root = lxml.html.document_fromstring(
-            html.encode('utf-8'), parser=parser)
+        try:
+            self._root = _parse(html)
+        except lxml.etree.ParserError:
+            # There is no element
+            self._root = _parse(f'<html><body>{html}</body></html>')
         self._links = list(self._find_links())
 
     def _find_links(self):
@@ -146,6 +148,13 @@ class Page:
             doctype=tree.docinfo.doctype or '<!DOCTYPE html>')
 
 
+def _parse(html):
+    return lxml.html.document_fromstring(
+        html.encode('utf-8'),
+        parser=lxml.html.HTMLParser(
+            encoding='utf-8', default_doctype=False))
+
+
 def _split_href(href):
     """
     Return if it is the word that ends the subscription, and the URL (where to
@@ -196,5 +205,6 @@ def compose(sender, from_, name, address, subject, html, headers):
 
 
 def address_of(from_):
-    "Return the address of a header"
-    return parseaddr(from_)[1]
+    "Return the address of a header, empty if it has not exactly one"
+    addresses = getaddresses([from_])
+    return addresses[0][1] if len(addresses) == 1 else ''

@@ -26,6 +26,7 @@ from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError, SenderError, TemplateError
 from .mixin import Readers
 from .outcome import Parcel, failed, skipped
+from .retry import transient
 from .template import (
     SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited)
 from .reader import View, unknown_fields
@@ -284,10 +285,10 @@ class Draft:
         return self.page.urls if self.page else set()
 
     def render(self, access):
-        context = self.activity.email_context(View(self.target, access))
-        context['short'] = self.short
+        field = 'email_title'
         try:
-            field = 'email_title'
+            context = self.activity.email_context(View(self.target, access))
+            context['short'] = self.short
             self.title = _text(self.activity.email_title).render(context)
             field = 'email_template'
             template = _markup(self.activity.email_template)
@@ -296,6 +297,8 @@ class Draft:
                 html = mrml.to_html(html).content
             self.page = Page(html, self.short)
         except Exception as exception:
+            if transient(exception):
+                raise
             self.failure = field, exception
 
     def _explain(self, field, exception):

@@ -15,6 +15,7 @@ from trytond.pyson import Eval, If, PYSONDecoder
 from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
+from .domain import check_fields
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
 from .retry import place, transient
@@ -168,8 +169,10 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             raise ValueError(gettext(
                     'marketing_automation.msg_domain_no_list'))
         fields.domain_validate(domain)
-        # Run it with the access rights of the user
-        Model.search(domain, limit=1, order=[])
+        # Tryton validates without checking the access of the user
+        with check_access():
+            check_fields(Model, domain)
+            Model.search(domain, limit=1, order=[])
 
     def decode_domain(self):
         "Return the domain evaluated at the present time"

@@ -1,0 +1,275 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import unittest
+
+from trytond.model.exceptions import AccessError, RequiredValidationError
+from trytond.modules.marketing_automation.exceptions import (
+    ActivityError, ConditionError, DelayError, DomainError, ParentError,
+    ScenarioError, SenderError, TemplateError)
+from trytond.pool import Pool
+from trytond.pyson import Eval, PYSONEncoder
+from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.transaction import Transaction
+
+from .tools import WELCOME, configured
+
+
+def encode(pyson):
+    return PYSONEncoder().encode(pyson)
+
+
+class MarketingTestCase(unittest.TestCase):
+    "Test what is refused where it is typed"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        activate_module(['marketing_automation', 'sale'], 'en')
+
+    def create_scenario(self, **values):
+        Scenario = Pool().get('marketing.automation.scenario')
+        scenario, = Scenario.create([{
+                    'name': "Scenario",
+                    'model': 'party.party',
+                    'domain': '[]',
+                    **values}])
+        return scenario
+
+    def create_activity(self, parent, **values):
+        Activity = Pool().get('marketing.automation.activity')
+        activity, = Activity.create([{
+                    'name': "Activity",
+                    'parent': str(parent),
+                    **values}])
+        return activity
+
+    def create_mail(self, parent, **values):
+        return self.create_activity(parent, **{
+                'action': 'send_email',
+                'email_title': "Hello",
+                'email_template': WELCOME,
+                **values})
+
+    def marketer(self):
+        "Return the context manager of a user of the group Marketing only"
+        pool = Pool()
+        User = pool.get('res.user')
+        ModelData = pool.get('ir.model.data')
+        user, = User.create([{
+                    'name': "Marketer",
+                    'login': 'marketer',
+                    'groups': [('add', [ModelData.get_id(
+                                    'marketing', 'group_marketing')])],
+                    }])
+        transaction = Transaction()
+        context = transaction.set_context(_check_access=True)
+        transaction.user = user.id
+        self.addCleanup(setattr, transaction, 'user', 1)
+        return context
+
+    @with_transaction()
+    def test_domain(self):
+        "Test the domains that are refused"
+        for domain in [
+                'foo', '[["name", "=",', '{}', '"name"', 'null', '1',
+                '[["nam", "=", "a"]]', '[["name", "foo", "a"]]',
+                '[["name"]]', '[["name.foo", "=", "a"]]',
+                '[["addresses.cit", "=", "a"]]',
+                ]:
+            with self.subTest(domain=domain):
+                with self.assertRaisesRegex(DomainError, "Scenario"):
+                    self.create_scenario(domain=domain)
+        for domain in [
+                '[]', '[["name", "=", "a"]]',
+                '["OR", ["name", "=", "a"], [["code", "=", "b"]]]',
+                '[["contact_mechanisms.type", "=", "email"]]',
+                ]:
+            with self.subTest(domain=domain):
+                self.create_scenario(domain=domain)
+
+    @with_transaction()
+    def test_domain_access(self):
+        "Test that a domain uses only what who saves it may read"
+        self.create_scenario(model='sale.sale')
+        with self.marketer():
+            self.create_scenario(domain='[["name", "=", "a"]]')
+            with self.assertRaises((DomainError, AccessError)):
+                self.create_scenario(model='sale.sale')
+
+    @with_transaction()
+    def test_parent(self):
+        "Test that the activities form a tree below a scenario"
+        Activity = Pool().get('marketing.automation.activity')
+        scenario = self.create_scenario()
+        root = self.create_activity(scenario)
+        child = self.create_activity(root)
+        grandchild = self.create_activity(child)
+        self.assertEqual(grandchild.scenario, scenario)
+        other = self.create_scenario(name="Other")
+        Activity.write([child], {'parent': str(other)})
+        self.assertEqual(
+            [Activity(a.id).scenario for a in [root, child, grandchild]],
+            [scenario, other, other])
+
+    @with_transaction()
+    def test_parent_loop(self):
+        "Test that an activity can not come before itself"
+        Activity = Pool().get('marketing.automation.activity')
+        root = self.create_activity(self.create_scenario())
+        child = self.create_activity(root)
+        grandchild = self.create_activity(child)
+        for parent in [root, child, grandchild]:
+            with self.subTest(parent=parent):
+                with self.assertRaises(ParentError):
+                    Activity.write([root], {'parent': str(parent)})
+
+    @with_transaction()
+    def test_event(self):
+        "Test that the parent must be able to produce the event"
+        Activity = Pool().get('marketing.automation.activity')
+        scenario = self.create_scenario()
+        mail = self.create_mail(scenario)
+        step = self.create_activity(scenario)
+        self.create_activity(mail, on='email_opened')
+        for parent in [scenario, step]:
+            with self.subTest(parent=parent):
+                with self.assertRaises(ActivityError):
+                    self.create_activity(parent, on='email_opened')
+        with self.assertRaises(ActivityError):
+            Activity.write([mail], {'action': None})
+
+    @with_transaction()
+    def test_delay(self):
+        "Test the delays"
+        scenario = self.create_scenario()
+        mail = self.create_mail(scenario)
+        with self.assertRaises(DelayError):
+            self.create_activity(scenario, delay=dt.timedelta(hours=-1))
+        with self.assertRaises(RequiredValidationError):
+            self.create_activity(mail, on='email_opened_not')
+        self.create_activity(
+            mail, on='email_opened_not', delay=dt.timedelta(hours=1))
+        self.create_activity(scenario, delay=dt.timedelta())
+
+    @with_transaction()
+    def test_condition(self):
+        "Test the conditions that are refused"
+        Party = Pool().get('party.party')
+        Party.create([{'name': "Party"}])
+        scenario = self.create_scenario()
+        for condition in [
+                'foo', '{"__class__": "Foo"}', '{"__class__": "Eval"}',
+                encode(Eval('self', {}).get('nam') == 'a'),
+                encode(Eval('self.nam', '') == 'a'),
+                ]:
+            with self.subTest(condition=condition):
+                with self.assertRaisesRegex(ConditionError, "Activity"):
+                    self.create_activity(scenario, condition=condition)
+        for condition in [
+                encode(Eval('self', {}).get('name') == 'a'),
+                encode(Eval('self.name', '') == 'a'),
+                'true', '',
+                ]:
+            with self.subTest(condition=condition):
+                self.create_activity(scenario, condition=condition)
+
+    @with_transaction()
+    def test_template(self):
+        "Test that templates are refused with their line"
+        scenario = self.create_scenario()
+        for values, text in [
+                ({'email_title': "${"}, "Title"),
+                ({'email_title': "${record.__class__}"}, "Title"),
+                ({'email_template': "<p>\n<b></p>"}, "line 2"),
+                ({'email_template': "<p>\n\n${record.}</p>"}, "line 3"),
+                ({'email_template': "<p><?python x = 1 ?></p>"}, "line 1"),
+                ]:
+            with self.subTest(values=values):
+                with self.assertRaisesRegex(TemplateError, text):
+                    self.create_mail(scenario, **values)
+
+    @with_transaction()
+    def test_email_from(self):
+        "Test that the mails come from exactly one address"
+        scenario = self.create_scenario()
+        for address in [
+                'foo', 'a@b@c', 'a@example.com, b@example.com', '<>',
+                'Name', 'a b@example.com',
+                ]:
+            with self.subTest(address=address):
+                with self.assertRaisesRegex(SenderError, "Activity"):
+                    self.create_mail(scenario, email_from=address)
+        for address in [
+                'shop@example.com', 'Shop <shop@example.com>',
+                '"Shop, Inc." <shop@example.com>']:
+            with self.subTest(address=address):
+                self.create_mail(scenario, email_from=address)
+
+    @with_transaction()
+    def test_run_without_base(self):
+        "Test that links need the address of the server"
+        Scenario = Pool().get('marketing.automation.scenario')
+        scenario = self.create_scenario()
+        self.create_mail(scenario)
+        with configured(email__from='erp@example.com'):
+            with self.assertRaisesRegex(ActivityError, "automation_base"):
+                Scenario.run([scenario])
+        with configured(
+                email__from='erp@example.com',
+                marketing__automation_base='https://example.com'):
+            Scenario.run([scenario])
+        self.assertEqual(scenario.state, 'running')
+
+    @with_transaction()
+    def test_run_empty(self):
+        "Test that a scenario without activity does not run"
+        Scenario = Pool().get('marketing.automation.scenario')
+        with self.assertRaises(ScenarioError):
+            Scenario.run([self.create_scenario()])
+
+    @with_transaction()
+    def test_facts(self):
+        "Test that a marketer can not write facts"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Party = pool.get('party.party')
+        Party.create([{'name': "Party"}])
+        scenario = self.create_scenario()
+        self.create_activity(scenario)
+        Record.enter(scenario, dt.datetime.now())
+        with self.marketer():
+            record, = Record.search([])
+            record_activity, = RecordActivity.search([])
+            for function in [
+                    lambda: Record.write([record], {'blocked': True}),
+                    lambda: Record.create([{}]),
+                    lambda: Record.delete([record]),
+                    lambda: RecordActivity.write(
+                        [record_activity], {'email_opened': True}),
+                    lambda: RecordActivity.delete([record_activity]),
+                    ]:
+                with self.assertRaises(AccessError):
+                    function()
+            Record.block([record])
+        self.assertTrue(Record(record.id).blocked)
+        self.assertEqual(
+            RecordActivity(record_activity.id).state, 'cancelled')
+
+    @with_transaction()
+    def test_no_access(self):
+        "Test that others than marketers have no access"
+        pool = Pool()
+        User = pool.get('res.user')
+        ModelAccess = pool.get('ir.model.access')
+        user, = User.create([{'name': "Other", 'login': 'other'}])
+        with Transaction().set_user(user.id), \
+                Transaction().set_context(_check_access=True):
+            for name, _ in pool.iterobject():
+                if (name.startswith('marketing.automation.')
+                        and name != 'marketing.automation.reporting.context'):
+                    with self.subTest(model=name):
+                        self.assertFalse(
+                            any(ModelAccess.get_access([name])[name].values()))
