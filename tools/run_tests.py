@@ -4,8 +4,8 @@
 """
 Run the tests on each series of Tryton and each database, two at a time.
 
-Every line of a suite is printed as it comes, behind the name of the suite.
-The last line counts the tests of all of them.
+Every line of a suite is printed as it comes, behind the name of the suite and
+the seconds since the start.  The last line counts the tests of all of them.
 """
 
 import argparse
@@ -31,6 +31,8 @@ PACKAGE = f'trytond.modules.{MODULE}'
 # What is stored in a database when the module is activated
 STORED = ['*.py', '*.xml', '*.cfg', '*.html', 'view/*.xml', 'locale/*.po']
 
+_processes = set()
+_started = time.monotonic()
 _print = threading.Lock()
 _ran = re.compile(r'^Ran (\d+) tests? in ')
 _verdict = re.compile(r'^(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$')
@@ -38,7 +40,8 @@ _verdict = re.compile(r'^(OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$')
 
 def say(suite, line):
     with _print:
-        print(f'[{suite}] {line}', flush=True)
+        seconds = time.monotonic() - _started
+        print(f'[{suite} {seconds:3.0f} s] {line}'.rstrip(), flush=True)
 
 
 def fingerprint():
@@ -107,9 +110,15 @@ def count(ran, verdict):
     return max(ran - failed - skipped, 0), failed, skipped
 
 
+def stop(*args):
+    "End the suites, whose threads then stop their clusters"
+    for process in _processes:
+        process.terminate()
+    sys.exit(143)
+
+
 def run(series, database, tests, args):
     suite = f'{series} {database}'
-    start = time.monotonic()
     ran, verdict = 0, ('FAILED', '')
     with ExitStack() as stack:
         directory = stack.enter_context(
@@ -122,6 +131,7 @@ def run(series, database, tests, args):
                 env=variables(series, database, uri, programs), text=True,
                 errors='replace', stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        _processes.add(process)
         stack.callback(process.kill)
         for line in process.stdout:
             line = line.rstrip()
@@ -134,8 +144,7 @@ def run(series, database, tests, args):
     if process.returncode and verdict[0] == 'OK':
         verdict = ('FAILED', '')
     passed, failed, skipped = count(ran, verdict)
-    say(suite, '%s passed, %s failed, %s skipped in %d s' % (
-            passed, failed, skipped, time.monotonic() - start))
+    say(suite, f'{passed} passed, {failed} failed, {skipped} skipped')
     return passed, failed, skipped
 
 
@@ -150,7 +159,7 @@ def main():
     parser.add_argument('--jobs', type=int, default=2)
     options = parser.parse_args()
 
-    signal.signal(signal.SIGTERM, lambda *args: sys.exit(143))
+    signal.signal(signal.SIGTERM, stop)
     suites = [(s, d) for s in options.series for d in options.database]
     with ThreadPoolExecutor(options.jobs) as executor:
         results = list(executor.map(
