@@ -10,8 +10,8 @@ reports show alike:
   ended, an executed activity when it was done;
 - the opens and the clicks belong to the day on which the mail was sent, not
   to the one of the open or click;
-- a rate is the quotient of two of these counts and is empty as long as there
-  is nothing to divide by.
+- a rate is the quotient of two of these counts, rounded to what is shown, and
+  is empty as long as there is nothing to divide by.
 """
 
 import datetime as dt
@@ -24,8 +24,8 @@ from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import DateTrunc
 
 from trytond import backend
-from trytond.model import Index, Model, ModelSQL, ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.model import ModelSQL, ModelView, fields
+from trytond.pool import Pool
 from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
@@ -59,8 +59,21 @@ def _midnight(date):
     return dt.datetime.combine(date, dt.time.min)
 
 
-def _ratio(numerator, denominator):
-    return numerator / denominator if denominator else None
+def _rate(count, total):
+    """
+    Return the rate rounded half up to 4 decimals, None if there is no total.
+
+    The counts are integers, for Python as well as for SQL, and the same
+    operations give the same result.
+    """
+    if total:
+        return (count * 20000 + total) // (total * 2) / 10000
+
+
+def _sql_rate(count, total):
+    total = NullIf(total, 0)
+    rate = (count * 20000 + total) / (total * 2)
+    return Cast(rate, 'DOUBLE PRECISION') / 10000.0
 
 
 class Context(ModelView):
@@ -123,7 +136,7 @@ class Reporting(ModelSQL, ModelView):
     @classmethod
     def __setup__(cls):
         super().__setup__()
-        cls._order.insert(0, ('date', 'DESC'))
+        cls._order.insert(0, ('date', 'ASC'))
 
     @classmethod
     def _facts(cls):
@@ -140,15 +153,15 @@ class Reporting(ModelSQL, ModelView):
         fact = cls._facts()
         date = cls.date.sql_cast(DateTrunc(_period(), fact.at)).as_('date')
         subject = Column(fact, cls._subject).as_(cls._subject)
-        counts = {n: Sum(Column(fact, n)) for n in cls._counts}
+        counts = {
+            n: Cast(Sum(Column(fact, n)), 'BIGINT') for n in cls._counts}
         return fact.select(
             Min(fact.id).as_('id'),
             subject,
             date,
             *[cls._fields[n].sql_cast(c).as_(n) for n, c in counts.items()],
             *[
-                (Cast(counts[n], 'DOUBLE PRECISION')
-                    / NullIf(counts[d], 0)).as_(name)
+                _sql_rate(counts[n], counts[d]).as_(name)
                 for name, (n, d) in cls._rates.items()],
             where=cls._where(fact),
             group_by=[subject, date])
@@ -193,7 +206,7 @@ class Reporting(ModelSQL, ModelView):
             for name in names - states.keys():
                 if name in cls._rates:
                     n, d = map(counts.get, cls._rates[name])
-                    figures[name] = {i: _ratio(n[i], d[i]) for i in ids}
+                    figures[name] = {i: _rate(n[i], d[i]) for i in ids}
                 else:
                     figures[name] = {i: counts[name][i] for i in ids}
         return figures
@@ -296,6 +309,9 @@ class ReportingScenario(Reporting):
         help="The number of records that were blocked during the period.")
     block_rate = fields.Float(
         "Block Rate", digits=(None, 4), readonly=True,
+        states={
+            'invisible': ~Eval('record_count'),
+            },
         help="The blocked per entered records.")
     block_percentage = fields.Function(
         fields.Float("Block Percentage", digits=(None, 2)), 'get_percentage')
@@ -336,6 +352,9 @@ class ReportingActivity(Reporting):
 
     activity = fields.Many2One(
         'marketing.automation.activity', "Activity", readonly=True)
+    scenario = fields.Function(
+        fields.Many2One('marketing.automation.scenario', "Scenario"),
+        'get_scenario', searcher='search_scenario')
     record_count = fields.Integer(
         "Done", readonly=True,
         help="The number of records for which the activity was done during "
@@ -348,18 +367,27 @@ class ReportingActivity(Reporting):
         help="How many of the e-mails sent during the period were clicked.")
     email_open_rate = fields.Float(
         "E-mail Open Rate", digits=(None, 4), readonly=True,
+        states={
+            'invisible': ~Eval('record_count'),
+            },
         help="The opened per sent e-mails.")
     email_open_percentage = fields.Function(
         fields.Float("E-mail Open Percentage", digits=(None, 2)),
         'get_percentage')
     email_click_rate = fields.Float(
         "E-mail Click Rate", digits=(None, 4), readonly=True,
+        states={
+            'invisible': ~Eval('record_count'),
+            },
         help="The clicked per sent e-mails.")
     email_click_percentage = fields.Function(
         fields.Float("E-mail Click Percentage", digits=(None, 2)),
         'get_percentage')
     email_click_through_rate = fields.Float(
         "E-mail Click-Through Rate", digits=(None, 4), readonly=True,
+        states={
+            'invisible': ~Eval('email_opened'),
+            },
         help="The clicked per opened e-mails.")
     email_click_through_percentage = fields.Function(
         fields.Float("E-mail Click-Through Percentage", digits=(None, 2)),
@@ -381,141 +409,9 @@ class ReportingActivity(Reporting):
                 ).as_('email_clicked'),
             where=done.state == 'done')
 
-
-class Figures(Model):
-    "Show the figures of a reporting model on their subject"
-    __slots__ = ()
-    _reporting = None
-
-    waiting_count = fields.Function(
-        fields.Integer(
-            "Waiting",
-            help="The number of record activities which are planned."),
-        'get_figures')
-    sending_count = fields.Function(
-        fields.Integer(
-            "Sending",
-            help="The number of record activities on their way out."),
-        'get_figures')
-    done_count = fields.Function(
-        fields.Integer(
-            "Done",
-            help="The number of record activities that happened."),
-        'get_figures')
-    skipped_count = fields.Function(
-        fields.Integer(
-            "Skipped",
-            help="The number of record activities whose condition was not "
-            "met or that had no address."),
-        'get_figures')
-    cancelled_count = fields.Function(
-        fields.Integer(
-            "Cancelled",
-            help="The number of record activities that became needless."),
-        'get_figures')
-    expired_count = fields.Function(
-        fields.Integer(
-            "Expired",
-            help="The number of record activities that were too late."),
-        'get_figures')
-    failed_count = fields.Function(
-        fields.Integer(
-            "Failed",
-            help="The number of record activities that ended with an error."),
-        'get_figures')
+    def get_scenario(self, name):
+        return self.activity.scenario.id if self.activity.scenario else None
 
     @classmethod
-    def get_figures(cls, records, names):
-        Reporting = Pool().get(cls._reporting)
-        return Reporting.figures([r.id for r in records], names)
-
-    @classmethod
-    def get_trends(cls, records, names):
-        Reporting = Pool().get(cls._reporting)
-        return Reporting.trends([r.id for r in records], names)
-
-
-class Scenario(Figures, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
-    _reporting = 'marketing.automation.reporting.scenario'
-
-    record_count = fields.Function(
-        fields.Integer(
-            "Records",
-            help="The number of records that have entered."),
-        'get_figures')
-    record_count_blocked = fields.Function(
-        fields.Integer(
-            "Blocked",
-            help="The number of records that are blocked."),
-        'get_figures')
-    block_rate = fields.Function(
-        fields.Float(
-            "Block Rate", digits=(None, 4),
-            help="The blocked per entered records."),
-        'get_figures')
-    block_rate_trend = fields.Function(
-        fields.Char("Block Rate Trend"), 'get_trends')
-
-
-class Activity(Figures, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-    _reporting = 'marketing.automation.reporting.activity'
-
-    _states = {
-        'invisible': Eval('action') != 'send_email',
-        }
-
-    record_count = fields.Function(
-        fields.Integer(
-            "Records",
-            help="The number of records for which the activity was done."),
-        'get_figures')
-    email_opened = fields.Function(
-        fields.Integer(
-            "E-mails Opened", states=_states,
-            help="The number of sent e-mails that were opened."),
-        'get_figures')
-    email_clicked = fields.Function(
-        fields.Integer(
-            "E-mails Clicked", states=_states,
-            help="The number of sent e-mails that were clicked."),
-        'get_figures')
-    email_open_rate = fields.Function(
-        fields.Float(
-            "E-mail Open Rate", digits=(None, 4), states=_states,
-            help="The opened per sent e-mails."),
-        'get_figures')
-    email_open_rate_trend = fields.Function(
-        fields.Char("E-mail Open Rate Trend", states=_states), 'get_trends')
-    email_click_rate = fields.Function(
-        fields.Float(
-            "E-mail Click Rate", digits=(None, 4), states=_states,
-            help="The clicked per sent e-mails."),
-        'get_figures')
-    email_click_rate_trend = fields.Function(
-        fields.Char("E-mail Click Rate Trend", states=_states), 'get_trends')
-    email_click_through_rate = fields.Function(
-        fields.Float(
-            "E-mail Click-Through Rate", digits=(None, 4), states=_states,
-            help="The clicked per opened e-mails."),
-        'get_figures')
-    email_click_through_rate_trend = fields.Function(
-        fields.Char("E-mail Click-Through Rate Trend", states=_states),
-        'get_trends')
-
-    del _states
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        t = cls.__table__()
-        cls._sql_indexes.add(
-            Index(
-                t,
-                (t.activity, Index.Range()),
-                (t.state, Index.Range())))
+    def search_scenario(cls, name, clause):
+        return [('activity.' + clause[0], *clause[1:])]

@@ -54,6 +54,7 @@ ROOMS = {
     'sale': {'mixin'},
     # the rest
     'exceptions': set(),
+    'figures': set(),
     'ir': set(),
     'outcome': set(),
     'reporting': set(),
