@@ -79,10 +79,12 @@ class RecordActivity(metaclass=PoolMeta):
         for record_activity in record_activities:
             record = record_activity.record
             party = parties[record_activity.id]
-            if record.blocked or record.end_reason:
-                reason = record.end_reason or 'blocked'
+            if record.end_reason:
+                reason = record.end_reason
             elif party and party.id in unsubscribed:
                 reason = 'unsubscribed'
+            elif record.blocked:
+                reason = 'blocked'
             elif party and not party.active:
                 reason = 'party_inactive'
             else:

@@ -44,13 +44,16 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
                 ('party', 'in', list(codes)),
                 ('lang', '!=', None),
                 ])
-        # The value of the company comes after the common one
-        values = sorted(
-            (v for v in values
-                if not getattr(v, 'company', None)
-                or v.company.id == company),
-            key=lambda v: bool(getattr(v, 'company', None)))
-        for value in values:
+
+        def rank(value):
+            # The crons have no company: what a party speaks with any company
+            # is better than nothing
+            value_company = getattr(value, 'company', None)
+            if not value_company:
+                return 1, -value.id
+            return 2 if value_company.id == company else 0, -value.id
+
+        for value in sorted(values, key=rank):
             codes[value.party.id] = value.lang.code
         return codes
 

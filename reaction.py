@@ -4,7 +4,8 @@
 Apply what the recipients did, always many at once.
 """
 
-from sql import Values
+from sql import Literal, Values
+from sql.conditionals import Coalesce
 
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
@@ -16,6 +17,21 @@ _SLICE = 500
 
 class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def __register__(cls, module):
+        super().__register__(module)
+        # Migration from the module of the Tryton project: only the opposite
+        # cancelled, without telling it
+        pool = Pool()
+        activity = pool.get('marketing.automation.activity').__table__()
+        table = cls.__table__()
+        Transaction().connection.cursor().execute(*table.update(
+                [table.reason], ['opposite'],
+                where=(table.state == 'cancelled')
+                & (table.reason == None)
+                & table.activity.in_(activity.select(
+                        activity.id, where=activity.event != None))))
 
     @classmethod
     def react(cls, record_activities=None):
@@ -79,7 +95,8 @@ class RecordActivity(metaclass=PoolMeta):
                 table.id, table.record, table.activity,
                 where=in_(table.id, list(times))
                 & in_(table.state, ['sending', 'done'])
-                & ~happened))
+                # The rows of before the event existed have no value
+                & (Coalesce(happened, Literal(False)) == Literal(False))))
         rows = [
             (id_, record, activity, times[id_].replace(microsecond=0))
             for id_, record, activity in cursor.fetchall()]

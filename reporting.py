@@ -352,6 +352,9 @@ class ReportingActivity(Reporting):
 
     activity = fields.Many2One(
         'marketing.automation.activity', "Activity", readonly=True)
+    activity_action = fields.Function(
+        fields.Selection('get_activity_actions', "Activity Action"),
+        'on_change_with_activity_action')
     scenario = fields.Function(
         fields.Many2One('marketing.automation.scenario', "Scenario"),
         'get_scenario', searcher='search_scenario')
@@ -408,6 +411,15 @@ class ReportingActivity(Reporting):
             Case((done.email_clicked == Literal(True), 1), else_=0
                 ).as_('email_clicked'),
             where=done.state == 'done')
+
+    @classmethod
+    def get_activity_actions(cls):
+        Activity = Pool().get('marketing.automation.activity')
+        return Activity.get_parent_actions()
+
+    @fields.depends('activity')
+    def on_change_with_activity_action(self, name=None):
+        return self.activity.action if self.activity else None
 
     def get_scenario(self, name):
         return self.activity.scenario.id if self.activity.scenario else None
