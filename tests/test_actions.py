@@ -96,7 +96,7 @@ class ActionsTestCase(unittest.TestCase):
         domain = decoder.decode(action['pyson_domain'])
         self.opened.add(action['res_model'])
         found = list(Model.search(domain))
-        for _, _, tab, _ in action['domains']:
+        for _, tab, _ in action['domains']:
             Model.search([domain, decoder.decode(tab)], count=True)
         for view_id, _ in action['views']:
             view = Model.fields_view_get(view_id)
@@ -153,7 +153,7 @@ class ActionsTestCase(unittest.TestCase):
         history = self.create_history()
         action = ActionWizard(ModelData.get_id(
                 'marketing_automation', 'wizard_open_emails')
-            ).get_action_value()
+            ).action.get_action_value()
         user, context = self.act_as(marketer)
         with user, context:
             for records in history[:-1]:
@@ -180,7 +180,7 @@ class ActionsTestCase(unittest.TestCase):
                     }])
         action = ActionWizard(ModelData.get_id(
                 'marketing_automation', 'wizard_open_emails')
-            ).get_action_value()
+            ).action.get_action_value()
         user, context = self.act_as(marketer)
         with user, context:
             self.assertFalse(self.open(action, history[0]))
@@ -219,8 +219,8 @@ class ActionsTestCase(unittest.TestCase):
         with user, context:
             menus = Menu.search([('parent', 'child_of', root)])
             actions = [m.action for m in menus if m.action]
-            self.assertEqual({a.name for a in actions}, {
-                    "Scenarios", "Activities"})
+            self.assertLessEqual(
+                {"Scenarios", "Activities"}, {a.name for a in actions})
             for action in actions:
                 with self.subTest(action=action.name):
-                    self.open(action.get_action_value(), [])
+                    self.open(action.action.get_action_value(), [])
