@@ -5,6 +5,7 @@ Make the message of a rendered template, without knowing any record.
 """
 
 import re
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, getaddresses
@@ -22,6 +23,8 @@ _NO_LINKS = {'base', 'link'}
 # What some programs read of conditional comments
 _COMMENT_HREF = re.compile(r'(\bhref\s*=\s*)(["\'])(.*?)\2', re.I | re.S)
 _CONDITIONAL = re.compile(r'\s*\[if\b', re.I)
+# The length of a line (RFC 5322 2.1.1)
+_LINE = 78
 _PIXEL_STYLE = 'border:0;display:block;height:1px;width:1px'
 
 
@@ -193,15 +196,49 @@ def compose(sender, from_, name, address, subject, html, headers):
     """
     message = EmailMessage()
     set_from_header(message, sender, from_)
-    local, _, domain = address.rpartition('@')
-    message['To'] = Address(one_line(name), local, domain)
-    message['Subject'] = one_line(subject)
+    _set_recipient(message, one_line(name), address)
+    _set_subject(message, one_line(subject))
     message['Date'] = formatdate()
     for header, value in headers.items():
         message[header] = one_line(value)
     message.set_content(text_of(html))
     message.add_alternative(html, subtype='html')
     return message
+
+
+def _set_recipient(message, name, address):
+    """
+    Set the header To.
+
+    What has to be folded is not left to the policy, which loses the quotes of
+    what it folds, so that a part of a name may look like an address.
+    """
+    local, _, domain = address.rpartition('@')
+    value = str(Address(name, local, domain))
+    if _is_plain(name) and len(value) <= _LINE - len('To: '):
+        message['To'] = value
+    elif len(address) > _LINE - len(' <>'):
+        # The policy has to fold it, without a name it is harmless
+        message['To'] = Address('', local, domain)
+    else:
+        message.set_raw('To', f'{_encoded("To", name)}\n <{address}>')
+
+
+def _set_subject(message, subject):
+    if _is_plain(subject) and len(subject) <= _LINE - len('Subject: '):
+        message['Subject'] = subject
+    else:
+        message.set_raw('Subject', _encoded('Subject', subject))
+
+
+def _is_plain(text):
+    return text.isascii() and '=?' not in text
+
+
+def _encoded(name, text):
+    "Return the text as folded value of the header (RFC 2047)"
+    return Header(
+        text, 'utf-8', maxlinelen=_LINE - 3, header_name=name).encode()
 
 
 def address_of(from_):

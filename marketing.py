@@ -165,9 +165,6 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     def _check_domain(self):
         Model = Pool().get(self.model)
         domain = self.decode_domain()
-        if not isinstance(domain, list):
-            raise ValueError(gettext(
-                    'marketing_automation.msg_domain_no_list'))
         fields.domain_validate(domain)
         # Tryton validates without checking the access of the user
         with check_access():
@@ -176,11 +173,15 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
 
     def decode_domain(self):
         "Return the domain evaluated at the present time"
-        return PYSONDecoder({
+        domain = PYSONDecoder({
                 'context': Transaction().context,
                 'current_date': dt.date.today(),
                 'time': time,
                 }).decode(self.domain)
+        if not isinstance(domain, list):
+            raise ValueError(gettext(
+                    'marketing_automation.msg_domain_no_list'))
+        return domain
 
     # Modification
 
