@@ -283,6 +283,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
             raise ValueError(gettext(
                     'marketing_automation.msg_condition_no_statement'))
         for name in _self_names(json.loads(self.condition)):
+            name = name.removeprefix('_parent_')
             if name not in Model._fields and not hasattr(Model, name):
                 raise ValueError(gettext(
                         'marketing_automation.msg_field_unknown',

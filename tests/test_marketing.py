@@ -163,6 +163,9 @@ class MarketingTestCase(unittest.TestCase):
                 'foo', '{"__class__": "Foo"}', '{"__class__": "Eval"}',
                 encode(Eval('self', {}).get('nam') == 'a'),
                 encode(Eval('self.nam', '') == 'a'),
+                encode(
+                    Eval('self', {}).get('_parent_nam', {}).get('name')
+                    == 'a'),
                 ]:
             with self.subTest(condition=condition):
                 with self.assertRaisesRegex(ConditionError, "Activity"):
@@ -170,6 +173,9 @@ class MarketingTestCase(unittest.TestCase):
         for condition in [
                 encode(Eval('self', {}).get('name') == 'a'),
                 encode(Eval('self.name', '') == 'a'),
+                encode(
+                    Eval('self', {}).get('_parent_lang', {}).get('code')
+                    == 'en'),
                 'true', '',
                 ]:
             with self.subTest(condition=condition):
