@@ -200,10 +200,35 @@ def compose(sender, from_, name, address, subject, html, headers):
     _set_subject(message, one_line(subject))
     message['Date'] = formatdate()
     for header, value in headers.items():
-        message[header] = one_line(value)
+        message[header] = _Words(header, one_line(value))
     message.set_content(text_of(html))
     message.add_alternative(html, subtype='html')
     return message
+
+
+class _Words(str):
+    """
+    The value of a header which is folded only between its words.
+
+    The policy encodes words that are longer than a line, like a URL, and no
+    other program understands them.
+    """
+
+    def __new__(cls, name, value):
+        if not value.isascii():
+            return value
+        words = super().__new__(cls, value)
+        words.name = name
+        return words
+
+    def fold(self, *, policy):
+        first, *others = self.split() or ['']
+        lines = [f'{self.name}: {first}']
+        for word in others:
+            if len(lines[-1]) + len(word) >= _LINE:
+                lines.append('')
+            lines[-1] += f' {word}'
+        return policy.linesep.join(lines) + policy.linesep
 
 
 def _set_recipient(message, name, address):

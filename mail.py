@@ -5,10 +5,7 @@ The action that sends an e-mail.
 """
 
 import functools
-import hashlib
 from collections import defaultdict
-from email.utils import make_msgid
-from urllib.parse import urlsplit
 
 import mrml
 
@@ -20,7 +17,7 @@ from trytond.pyson import Eval
 from trytond.report import Report
 from trytond.transaction import Transaction, inactive_records
 
-from . import tracking
+from . import headers, tracking
 from .compose import Page, Shortener, address_of, compose, one_line
 from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError, SenderError, TemplateError
@@ -221,30 +218,25 @@ class Activity(metaclass=PoolMeta):
             'datetime': SAFE_DATETIME,
             }
 
+    def tracked_urls(self, record_activity):
+        """
+        Return the function of the link (id) that makes the URL of a click, and
+        the URL of the pixel; None for what is not tracked.
+        """
+        return (
+            functools.partial(tracking.click_url, record_activity.id),
+            tracking.open_url(record_activity.id))
+
     def email_headers(self, record_activity):
         "Return a dictionary of the headers besides those of each message"
-        scenario = self.scenario
-        host = urlsplit(tracking.base()).hostname
-        stream = f'{Transaction().database.name}.{host}'
-        headers = {
-            # RFC 3834 5: nobody is to answer by a program
-            'Auto-Submitted': 'auto-generated',
-            'X-Auto-Response-Suppress': 'OOF, AutoReply',
-            'Precedence': 'bulk',
-            # RFC 2919
-            'List-Id': f'<scenario-{scenario.id}.{stream}>',
-            # https://support.google.com/mail/answer/6254652
-            'Feedback-ID': ':'.join([
-                    str(self.id), str(scenario.id), 'marketing',
-                    hashlib.sha256(stream.encode()).hexdigest()[:12]]),
+        return {
+            **headers.bulk(
+                tracking.base(), Transaction().database.name,
+                self.scenario.id, self.id),
+            **headers.list_unsubscribe(
+                tracking.unsubscribe_url(record_activity.record.id),
+                config.get('marketing', 'unsubscribe_email')),
             }
-        if scenario.unsubscribable:
-            url = tracking.unsubscribe_url(record_activity.record.id)
-            # RFC 2369 3.2 and RFC 8058 3.1
-            headers['List-Unsubscribe'] = f'<{url}>'
-            if url.startswith('https://'):
-                headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click'
-        return headers
 
     def log_send_email(self, parcels):
         "Log the parcels, a dictionary by record activity, which were sent"
@@ -323,20 +315,26 @@ class Draft:
             return failed('address_invalid', one_line(address))
         record = self.record_activity.record
 
+        click_url, pixel_url = self.activity.tracked_urls(
+            self.record_activity)
+
         def click(url):
-            return tracking.click_url(
-                self.id, links[self.activity.id, url])
+            if not click_url:
+                return url
+            return click_url(links[self.activity.id, url])
 
         def unsubscribe(url):
             return tracking.unsubscribe_url(
                 record.id, links[self.activity.id, url] if url else None)
 
         self.page.rewrite(click, unsubscribe)
-        self.page.add_pixel(tracking.open_url(self.id))
+        if pixel_url:
+            self.page.add_pixel(pixel_url)
         html = self.short.replace(self.page.html(), click)
         title = one_line(self.short.replace(self.title, click))
-        message_id = self.record_activity.message_id or make_msgid(
-            domain=urlsplit(tracking.base()).hostname)
+        message_id = (
+            self.record_activity.message_id
+            or headers.message_id(tracking.base()))
         from_ = self.activity.email_from or sender()
         try:
             message = compose(

@@ -4,7 +4,9 @@
 Apply what the recipients did, always many at once.
 """
 
-from sql import Literal, Values
+from collections import defaultdict
+
+from sql import Literal, Null, Values
 from sql.conditionals import Coalesce
 
 from trytond.model import fields
@@ -12,11 +14,22 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from .tools import forget
+
 _SLICE = 500
 
 
 class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
+
+    email_opened_raw = fields.Boolean(
+        "E-Mail Opened (Raw)", readonly=True,
+        help="Checked when the e-mail was opened by anyone, also by a "
+        "machine.")
+    email_clicked_raw = fields.Boolean(
+        "E-Mail Clicked (Raw)", readonly=True,
+        help="Checked when the e-mail was clicked by anyone, also by a "
+        "machine.")
 
     @classmethod
     def __register__(cls, module):
@@ -29,9 +42,9 @@ class RecordActivity(metaclass=PoolMeta):
         Transaction().connection.cursor().execute(*table.update(
                 [table.reason], ['opposite'],
                 where=(table.state == 'cancelled')
-                & (table.reason == None)
+                & (table.reason == Null)
                 & table.activity.in_(activity.select(
-                        activity.id, where=activity.event != None))))
+                        activity.id, where=activity.event != Null))))
 
     @classmethod
     def react(cls, record_activities=None):
@@ -41,12 +54,47 @@ class RecordActivity(metaclass=PoolMeta):
         It serves all hits, whatever it is called with.
         """
         Hit = Pool().get('marketing.automation.hit')
-        while hits := Hit.pending(limit=_SLICE):
-            cls.apply_events([
-                    (record_activity, cls._hit_events()[kind], at)
-                    for _, kind, record_activity, _, at, _ in hits
-                    if kind in cls._hit_events()])
-            Hit.mark_applied([hit[0] for hit in hits])
+        while rows := Hit.pending(limit=_SLICE):
+            cls.apply_hits(rows)
+
+    @classmethod
+    def apply_hits(cls, rows):
+        "Judge the rows of hits and apply those of humans"
+        Hit = Pool().get('marketing.automation.hit')
+        cls._note_raw(rows)
+        cls.apply_events([
+                (r.record_activity, cls._hit_events()[r.kind], r.at)
+                for r in Hit.settle(rows) if r.kind in cls._hit_events()])
+
+    @classmethod
+    def _note_raw(cls, rows):
+        "Note what happened, whoever it was"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        ids = defaultdict(set)
+        for row in rows:
+            if event := cls._hit_events().get(row.kind):
+                for name in {event} | cls._implied_events().get(event, set()):
+                    ids[name].add(row.record_activity)
+        for name in sorted(ids):
+            raw = getattr(table, f'{name}_raw')
+            cursor.execute(*table.update(
+                    [raw], [True],
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, sorted(ids[name]))
+                    & (Coalesce(raw, Literal(False)) == Literal(False))))
+
+    @classmethod
+    def delivered(cls, ids):
+        "Return a dictionary of the time of the delivery by id"
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.select(
+                table.id, table.ended_at,
+                where=fields.SQL_OPERATORS['in'](table.id, sorted(ids))
+                & (table.state == 'done')
+                & (table.ended_at != Null)))
+        return dict(cursor.fetchall())
 
     @classmethod
     def _hit_events(cls):
@@ -109,20 +157,18 @@ class RecordActivity(metaclass=PoolMeta):
                 from_=[values],
                 where=table.id == values.column1))
         dated, cancelled = [], []
-        activities = {
-            a.id: a for a in Activity.browse({row[2] for row in rows})}
+        children = {
+            a.id: [c for c in a.active_children if c.event == event]
+            for a in Activity.browse({row[2] for row in rows})}
         for _, record, activity, at in rows:
-            for child in activities[activity].active_children:
-                if child.event != event:
-                    continue
-                elif child.negative:
+            for child in children[activity]:
+                if child.negative:
                     cancelled.append([record, child.id, at])
                 else:
                     dated.append([record, child.id, child.planned_at(at)])
         cls._date(dated)
         cls._cancel(cancelled)
-        # The instances do not know what SQL has changed
-        Transaction().counter += 1
+        forget(cls)
 
     @classmethod
     def _date(cls, rows):
@@ -134,7 +180,7 @@ class RecordActivity(metaclass=PoolMeta):
                     [table.at], [values.column3],
                     from_=[values],
                     where=cls._waits_for(table, values)
-                    & (table.at == None)))
+                    & (table.at == Null)))
 
     @classmethod
     def _cancel(cls, rows):

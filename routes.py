@@ -130,7 +130,7 @@ def open_(request, pool, token):
         record_activity, _ = ids
         Hit.add(
             'open', record_activity=record_activity,
-            user_agent=request.headers.get('User-Agent'))
+            **_requester(request))
     return _pixel()
 
 
@@ -146,7 +146,7 @@ def click(request, pool, token):
     if request.method == 'GET':
         Hit.add(
             'click', record_activity=record_activity, link=link,
-            user_agent=request.headers.get('User-Agent'))
+            **_requester(request))
     return _redirect(url, HTTPStatus.FOUND)
 
 
@@ -219,6 +219,14 @@ def _unknown(request, pool):
     return _page(
         *Page.page('unknown', languages=_languages(request)),
         HTTPStatus.NOT_FOUND)
+
+
+def _requester(request):
+    "Return what is told about the one who makes the request"
+    return {
+        'user_agent': request.headers.get('User-Agent'),
+        'address': request.remote_addr,
+        }
 
 
 def _languages(request):

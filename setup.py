@@ -86,6 +86,7 @@ setup(
     install_requires=[
         f'trytond {SERIES}',
         *modules(info.get('depends', '')),
+        'crawler-user-agents >= 1.50',
         'genshi',
         'html2text',
         'idna',

@@ -34,6 +34,9 @@ from = Maison Lumen <hello@lumen.example.com>
 
 [marketing]
 automation_base = http://{host}:{http}
+# The people of the demo act in no time
+quarantine = 0
+machine_seconds = 0
 
 [session]
 timeout = 86400

@@ -30,8 +30,10 @@ ROOMS = {
     'archive': set(),
     'compose': set(),
     'delivery': set(),
+    'headers': set(),
     'mail': {
-        'compose', 'delivery', 'mixin', 'reader', 'template', 'tracking'},
+        'compose', 'delivery', 'headers', 'mixin', 'reader', 'template',
+        'tracking'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
@@ -43,10 +45,13 @@ ROOMS = {
     'template_directives': {'sandbox', 'sandbox_values'},
     # the public URLs
     'agent': set(),
+    'hit': {'agent', 'verdict'},
     'routes': {'tracking'},
     'seal': set(),
-    'tracking': {'agent', 'seal'},
+    'secret': set(),
+    'tracking': {'seal'},
     'unsubscribe': set(),
+    'verdict': set(),
     'web': {'tracking'},
     # the targets
     'mixin': {'reader'},
@@ -57,6 +62,7 @@ ROOMS = {
     'figures': set(),
     'ir': set(),
     'outcome': set(),
+    'raw': set(),
     'reporting': set(),
     }
 VOCABULARY = {'exceptions', 'outcome'}
@@ -79,6 +85,7 @@ FORBIDDEN = {
     'seal': {'sql', 'trytond.model', 'trytond.pool'},
     'template': {'smtplib', 'sql', 'trytond.model'},
     'tracking': {'genshi', 'smtplib'},
+    'verdict': {'sql', 'trytond.model', 'trytond.pool'},
     }
 del _outside
 

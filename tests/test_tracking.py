@@ -1,11 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-import datetime as dt
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import trytond.config as config
-from trytond.modules.marketing_automation import tracking
 from trytond.modules.marketing_automation.tracking import (
     CLICK, OPEN, UNSUBSCRIBE, base, click_url, decode, encode, open_url,
     unsubscribe_url)
@@ -15,8 +12,6 @@ from trytond.tests.test_tryton import (
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
-DAY = dt.timedelta(days=1)
-
 
 def configure(test, section, option, value):
     "Set the option for the duration of the test"
@@ -25,18 +20,6 @@ def configure(test, section, option, value):
         config.add_section(section)
     config.set(section, option, value or '')
     test.addCleanup(config.set, section, option, former or '')
-
-
-def later(delta):
-    "Return a patch that lets the time of the tracking go by"
-    class DateTime(dt.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return dt.datetime.now(tz) + delta
-
-    return patch.object(
-        tracking, 'dt', SimpleNamespace(
-            datetime=DateTime, timedelta=dt.timedelta))
 
 
 def create_activity(name="Activity"):
@@ -114,8 +97,6 @@ class TrackingTestCase(RouteTestCase):
     def setUp(self):
         super().setUp()
         configure(self, 'marketing', 'automation_base', 'https://m.example')
-        Hit = Pool(DB_NAME).get('marketing.automation.hit')
-        self.addCleanup(Hit._reactions.clear)
 
     @with_transaction()
     def test_url(self):
@@ -160,63 +141,6 @@ class TrackingTestCase(RouteTestCase):
         with patch.object(Secret, 'search', side_effect=AssertionError):
             self.assertEqual(decode(CLICK, token), (1, 2))
             self.assertIsNone(decode(CLICK, token[:-1]))
-
-    @with_transaction()
-    def test_secret(self):
-        "Test each database has one secret which nobody reads"
-        pool = Pool()
-        Secret = pool.get('marketing.automation.secret')
-
-        secret, = Secret.search([])
-        self.assertEqual(secret.number, 0)
-        self.assertEqual(len(secret.key), 64)
-        self.assertIsNone(secret.valid_until)
-        self.assertFalse(Secret.__rpc__)
-
-    @with_transaction()
-    def test_secret_rotate(self):
-        "Test the links of the former key work until a date"
-        Secret = Pool().get('marketing.automation.secret')
-        token = encode(OPEN, 42)
-
-        Secret.rotate(DAY)
-
-        self.assertNotEqual(encode(OPEN, 42), token)
-        self.assertEqual(decode(OPEN, token), (42, None))
-        self.assertEqual(decode(OPEN, encode(OPEN, 42)), (42, None))
-        with later(2 * DAY):
-            self.assertIsNone(decode(OPEN, token))
-            self.assertEqual(decode(OPEN, encode(OPEN, 42)), (42, None))
-
-    @with_transaction()
-    def test_secret_rotate_again(self):
-        "Test a rotation never prolongs a key and drops those expired"
-        Secret = Pool().get('marketing.automation.secret')
-        token = encode(OPEN, 42)
-
-        Secret.rotate(2 * DAY)
-        Secret.rotate(10 * DAY)
-
-        with later(3 * DAY):
-            self.assertIsNone(decode(OPEN, token))
-            Secret.rotate(DAY)
-        self.assertEqual(
-            {s.number for s in Secret.search([])}, {1, 2, 3})
-
-        Secret.rotate(dt.timedelta())
-        secret, = Secret.search([('valid_until', '=', None)])
-        self.assertEqual(set(Secret.keys()), {secret.number})
-
-    @with_transaction()
-    def test_secret_rotate_number(self):
-        "Test the numbers of the keys fit in a byte"
-        Secret = Pool().get('marketing.automation.secret')
-        secret, = Secret.search([])
-        Secret.write([secret], {'number': 255})
-
-        Secret.rotate(DAY)
-
-        self.assertEqual(Secret.current()[0], 0)
 
     @with_transaction()
     def test_link_ids(self):
@@ -312,106 +236,6 @@ class TrackingTestCase(RouteTestCase):
 
         self.assertIsNone(Link(id).activity)
         self.assertEqual(Link.target(id), 'https://example.com/')
-
-    @with_transaction()
-    def test_hit(self):
-        "Test a hit is kept raw"
-        Hit = Pool().get('marketing.automation.hit')
-        Hit.add('open', record_activity=42, user_agent="Mozilla/5.0")
-        Hit.add('click', record_activity=42, link=7)
-        Hit.add('unsubscribe', record=3)
-
-        unsubscribe, click, open_ = Hit.search([], order=[('id', 'DESC')])
-        self.assertEqual(open_.record_activity, 42)
-        self.assertEqual(open_.agent, 'apple proxy')
-        self.assertFalse(open_.applied)
-        self.assertLess(dt.datetime.now() - open_.at, DAY)
-        self.assertEqual(click.link, 7)
-        self.assertIsNone(click.agent)
-        self.assertEqual(unsubscribe.record, 3)
-        self.assertTrue(unsubscribe.applied)
-
-    @with_transaction()
-    def test_hit_repeated(self):
-        "Test many hits of one client do not make many rows"
-        Hit = Pool().get('marketing.automation.hit')
-        for _ in range(1000):
-            Hit.add('click', record_activity=42, link=7, user_agent="curl/8")
-        self.assertEqual(count_hits(), 1)
-
-        Hit.add('click', record_activity=42, link=8, user_agent="curl/8")
-        Hit.add('click', record_activity=43, link=7, user_agent="curl/8")
-        Hit.add('click', record_activity=42, link=7, user_agent="Firefox/9")
-        Hit.add('open', record_activity=42, user_agent="curl/8")
-        self.assertEqual(count_hits(), 5)
-
-        with later(dt.timedelta(minutes=2)):
-            Hit.add('click', record_activity=42, link=7, user_agent="curl/8")
-        self.assertEqual(count_hits(), 6)
-
-    @with_transaction()
-    def test_hit_pending(self):
-        "Test the hits are pending until they are applied"
-        Hit = Pool().get('marketing.automation.hit')
-        Hit.add('unsubscribe', record=1)
-        for i in range(1, 4):
-            Hit.add('open', record_activity=i)
-        Hit.add('click', record_activity=4, link=7, user_agent="curl/8")
-
-        pending = Hit.pending()
-
-        self.assertEqual([h[2] for h in pending], [1, 2, 3, 4])
-        id, kind, record_activity, link, at, agent = pending[-1]
-        self.assertEqual(
-            (kind, record_activity, link, agent), ('click', 4, 7, 'program'))
-        self.assertIsInstance(at, dt.datetime)
-        self.assertEqual(Hit.pending(2), pending[:2])
-        Hit.mark_applied([h[0] for h in pending[:3]])
-        self.assertEqual(Hit.pending(), pending[3:])
-        Hit.mark_applied([])
-
-    @with_transaction()
-    def test_hit_schedule(self):
-        "Test one task serves the hits of some seconds"
-        pool = Pool()
-        Hit = pool.get('marketing.automation.hit')
-        Queue = pool.get('ir.queue')
-        configure(self, 'queue', 'worker', 'True')
-        record_activity = create_record_activity()
-
-        # Nobody can react for what has been deleted
-        Hit.add('open', record_activity=2 ** 31 - 1)
-        self.assertFalse(Queue.search([]))
-
-        Hit.add('open', record_activity=record_activity.id)
-        Hit.add('open', record_activity=record_activity.id)
-        Hit.add('click', record_activity=record_activity.id, link=1)
-        Hit.add('unsubscribe', record=record_activity.record.id)
-
-        task, = Queue.search([])
-        self.assertEqual(task.data['method'], 'react')
-        self.assertEqual(
-            list(task.data['instances']), [record_activity.id])
-        self.assertGreater(task.scheduled_at, dt.datetime.now())
-
-        monotonic = tracking.time.monotonic() + 10
-        with patch.object(
-                tracking.time, 'monotonic', return_value=monotonic):
-            Hit.add('click', record_activity=record_activity.id, link=2)
-        self.assertEqual(len(Queue.search([])), 2)
-
-    @with_transaction()
-    def test_hit_no_worker(self):
-        "Test nothing is queued without worker"
-        pool = Pool()
-        Hit = pool.get('marketing.automation.hit')
-        Queue = pool.get('ir.queue')
-        configure(self, 'queue', 'worker', 'False')
-
-        Hit.add('open', record_activity=create_record_activity().id)
-
-        self.assertFalse(Queue.search([]))
-        self.assertFalse(Transaction().tasks)
 
     @with_transaction()
     def test_access(self):

@@ -64,6 +64,9 @@ def start_server(test_case=None, **options):
                     'email__from': 'erp@example.com',
                     'marketing__email_from': 'marketing@example.com',
                     'marketing__automation_base': BASE,
+                    # The people of the tests act in no time
+                    'marketing__quarantine': 0,
+                    'marketing__machine_seconds': 0,
                     **options}))
         _running = stack.pop_all()
     if test_case:
