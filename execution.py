@@ -393,7 +393,8 @@ class RecordActivity(metaclass=PoolMeta):
             count += (
                 data['model'] == activity.__name__
                 and data['method'] == 'execute'
-                and data['instances'] == [activity.id])
+                # The field returns lists as tuples
+                and data['instances'] == (activity.id,))
         return count
 
     @classmethod

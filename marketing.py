@@ -319,6 +319,26 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                     words = {}
                 cls.set_problem(id_, 'enter', **words)
                 transaction.commit()
+                cls._look_at_activities(id_)
+                transaction.commit()
+
+    @classmethod
+    def _look_at_activities(cls, id_):
+        "Show the activity that was correct when it was saved but is no more"
+        Activity = Pool().get('marketing.automation.activity')
+        words = {}
+        try:
+            for activity in Activity.search([('scenario', '=', id_)]):
+                Activity.validate_fields([activity], None)
+                activity.check_ready()
+        except Exception as exception:
+            if transient(exception):
+                raise
+            Transaction().rollback()
+            logger.error(
+                "broken scenario=%s error=%s", id_, place(exception))
+            words = {'error': _error_text(exception)}
+        cls.set_problem(id_, 'activity', **words)
 
     @classmethod
     def set_problem(cls, id_, code, **words):

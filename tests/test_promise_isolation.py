@@ -257,6 +257,33 @@ class IsolationTestCase(PromiseTestCase):
                 self.trigger()
                 self.assertIsNone(self.problem(broken))
 
+    def test_shown_activity(self):
+        "Test the scenario shows an activity that has become broken"
+        for column, value, words in [
+                ('condition', '{"__class__":', '{"__class__":'),
+                ('condition', 'true', None),
+                ('email_template', '<p>${', 'E-Mail Template'),
+                ('action', 'unknown', 'unknown'),
+                ]:
+            with self.subTest(column=column, value=value):
+                self.clear()
+                scenario = self.create_names('alice')
+                other = self.create_names('bob')
+                self.sql(
+                    f"UPDATE marketing_automation_activity SET {column} = %s "
+                    "WHERE scenario = %s", value, scenario)
+                self.sql(
+                    "DELETE FROM ir_translation WHERE name = %s",
+                    f'marketing.automation.activity,{column}')
+                self.trigger()
+                self.assertIsNone(self.problem(other))
+                problem = self.problem(scenario)
+                if words:
+                    self.assertIn(words, problem)
+                    self.assertIn('Mail', problem)
+                else:
+                    self.assertIsNone(problem)
+
     def trigger(self):
         from trytond.worker import run_task
         with self.transaction(0) as transaction:
