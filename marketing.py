@@ -30,7 +30,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         'readonly': Eval('state') != 'draft',
         }
 
-    name = fields.Char("Name", translate=True, required=True)
+    name = fields.Char("Name", translate=True)
     model = fields.Selection(
         'get_models', "Model", required=True, states=_states,
         help="The type of the records that enter the scenario.")
@@ -109,14 +109,12 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
 
     @classmethod
     def get_models(cls):
-        pool = Pool()
-        Model = pool.get('ir.model')
-        ModelAccess = pool.get('ir.model.access')
-        models = Model.get_name_items(MarketingAutomationMixin)
-        if Transaction().check_access:
-            access = ModelAccess.get_access([m for m, _ in models])
-            models = [(m, n) for m, n in models if access[m]['read']]
-        return models
+        # Also those that the user may not read, others may have used them
+        Model = Pool().get('ir.model')
+        return Model.get_name_items(MarketingAutomationMixin)
+
+    def get_rec_name(self, name):
+        return self.name or f'({self.id})'
 
     def get_problem(self, name):
         "Return the words of what is known by code"

@@ -13,7 +13,7 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
 
     marketing_scenario_unsubscribed = fields.Many2Many(
         'party.party-unsubscribed-marketing.automation.scenario',
-        'party', 'scenario', "Marketing Automation Scenario Unsubscribed",
+        'party', 'scenario', "Unsubscribed Scenarios",
         help="The scenarios that the party does not want to get mails from.")
 
     @classmethod
