@@ -171,7 +171,10 @@ class RecordActivity(metaclass=PoolMeta):
         ended = {}
         for outcome, ids in groups.items():
             if outcome.state == 'waiting':
-                cls._store_postponed(ids, outcome, now)
+                if outcome.at:
+                    cls._store_until(ids, outcome)
+                else:
+                    cls._store_postponed(ids, outcome, now)
                 continue
             cls._update(ids, {
                     'state': outcome.state,
@@ -186,14 +189,25 @@ class RecordActivity(metaclass=PoolMeta):
         for reason, ids in ended.items():
             Record.end(
                 {r.record.id for r in cls.browse(ids)}, reason,
-                blocked=reason == 'unsubscribed')
+                blocked=reason in {'unsubscribed', 'no_marketing'})
 
     @classmethod
     def _final_reasons(cls):
         "Return the set of the reasons that end the record as a whole"
         return {
             'blocked', 'target_deleted', 'target_inactive',
-            'party_inactive', 'unsubscribed'}
+            'party_inactive', 'unsubscribed', 'no_marketing'}
+
+    @classmethod
+    def _store_until(cls, ids, outcome):
+        cls._update(ids, {
+                'state': 'waiting',
+                'reason': outcome.reason,
+                'detail': _storable(outcome.detail),
+                'at': outcome.at.replace(microsecond=0),
+                'claim': None,
+                'claimed_at': None,
+                })
 
     @classmethod
     def _store_postponed(cls, ids, outcome, now):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 __all__ = [
     'CourierAway', 'Outcome', 'Parcel',
-    'done', 'skipped', 'cancelled', 'failed', 'postponed']
+    'done', 'skipped', 'cancelled', 'failed', 'postponed', 'until']
 
 
 class CourierAway(Exception):
@@ -38,11 +38,14 @@ class Outcome(NamedTuple):
         shown as they are.
     :param delay: for ``waiting``, the least time before the next try; None
         lets the execution choose by the number of attempts.
+    :param at: for ``waiting``, when it is due again; nothing was tried, so
+        it counts for no attempt.
     """
     state: str
     reason: Optional[str] = None
     detail: Optional[str] = None
     delay: Optional[dt.timedelta] = None
+    at: Optional[dt.datetime] = None
 
 
 class Parcel(NamedTuple):
@@ -81,3 +84,8 @@ def failed(reason, detail=None):
 
 def postponed(reason, detail=None, delay=None):
     return Outcome('waiting', reason, detail, delay)
+
+
+def until(at, reason):
+    "Let it wait for the time, without a try"
+    return Outcome('waiting', reason, at=at)
