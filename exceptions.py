@@ -37,5 +37,9 @@ class TemplateError(ActivityError):
     "The title or the template can not be compiled"
 
 
+class TrackingError(ActivityError):
+    "The event is not known because the recipients are not tracked"
+
+
 class CourierError(UserError):
     "What hands over the messages is out of reach"

@@ -4,7 +4,7 @@
 import datetime as dt
 import uuid
 
-from sql import Literal, Select
+from sql import Literal, Null, Select
 from sql.aggregate import Max
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp, Function
@@ -18,6 +18,10 @@ from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
+from .tools import forget
+
+_SLICE = 500
+
 # Why a record or a record activity has ended, or waits again
 REASONS = [
     (None, ""),
@@ -27,6 +31,9 @@ REASONS = [
     ('no_address', "No e-mail address"),
     ('blocked', "Blocked by a user"),
     ('unsubscribed', "Unsubscribed"),
+    ('no_marketing', "No marketing wanted"),
+    ('paused', "Paused by the recipient"),
+    ('erased', "Party erased"),
     ('target_deleted', "Record deleted"),
     ('target_inactive', "Record deactivated"),
     ('party_inactive', "Party deactivated or merged"),
@@ -80,7 +87,6 @@ class Record(ModelSQL, ModelView):
     @classmethod
     def __setup__(cls):
         super().__setup__()
-        cls.__access__.add('scenario')
         t = cls.__table__()
         cls._sql_constraints += [
             ('scenario_record_unique', Unique(t, t.scenario, t.record),
@@ -107,7 +113,10 @@ class Record(ModelSQL, ModelView):
         return Scenario.get_models()
 
     def get_rec_name(self, name):
-        return self.record.rec_name if self.record else f'({self.id})'
+        if isinstance(self.record, ModelSQL) and self.record.id >= 0:
+            return self.record.rec_name
+        # It has been deleted or erased
+        return f'({self.id})'
 
     @classmethod
     def view_attributes(cls):
@@ -216,55 +225,20 @@ class Record(ModelSQL, ModelView):
         cursor = transaction.connection.cursor()
         table = cls.__table__()
         now = dt.datetime.now().replace(microsecond=0)
-        for sub_ids in grouped_slice(sorted(ids)):
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
             sub_ids = list(sub_ids)
             in_ids = fields.SQL_OPERATORS['in'](table.id, sub_ids)
+            cursor.execute(*table.update(
+                    [table.end_reason, table.ended_at], [reason, now],
+                    where=in_ids
+                    & (table.end_reason == Null)
+                    # Those of the former module have no reason
+                    & (Coalesce(table.blocked, False) == Literal(False))))
             if blocked:
                 cursor.execute(*table.update(
                         [table.blocked], [True], where=in_ids))
-            cursor.execute(*table.update(
-                    [table.end_reason, table.ended_at], [reason, now],
-                    where=in_ids & (table.end_reason == None)))
             RecordActivity.cancel_records(sub_ids, reason, now)
-        # The instances do not know what SQL has changed
-        transaction.counter += 1
-
-    @classmethod
-    def unsubscribe(cls, id_, method='link'):
-        """
-        Unsubscribe the party of the record from its scenario.
-
-        All records of the party in the scenario end at once.  It may be
-        called any number of times, also for what has been deleted.
-
-        :param method: how the party did it, ``link`` or ``one-click``.
-        """
-        pool = Pool()
-        Unsubscribed = pool.get(
-            'party.party-unsubscribed-marketing.automation.scenario')
-        records = cls.search([('id', '=', id_)])
-        if not records:
-            return
-        record, = records
-        ids = [record.id]
-        if record.target and (party := record.target.marketing_party):
-            if not Unsubscribed.parties(record.scenario.id, [party.id]):
-                Unsubscribed.create([{
-                            'party': party.id,
-                            'scenario': record.scenario.id,
-                            }])
-            Target = record.target.__class__
-            with inactive_records():
-                targets = Target.search(
-                    [('marketing_party', '=', party.id)], order=[])
-            for sub_targets in grouped_slice(targets):
-                ids.extend(r.id for r in cls.search([
-                            ('scenario', '=', record.scenario.id),
-                            ('record', 'in', [
-                                    f'{Target.__name__},{t.id}'
-                                    for t in sub_targets]),
-                            ], order=[]))
-        cls.end(set(ids), 'unsubscribed', blocked=True)
+        forget(cls, RecordActivity)
 
     @property
     def target(self):
@@ -333,7 +307,6 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def __setup__(cls):
         super().__setup__()
-        cls.__access__.add('record')
         t = cls.__table__()
         cls._sql_constraints += [
             ('activity_record_unique', Unique(t, t.activity, t.record),
@@ -346,7 +319,7 @@ class RecordActivity(ModelSQL, ModelView):
                     (t.at, Index.Range()),
                     (t.id, Index.Range()),
                     where=t.state == 'waiting'),
-                Index(t, (t.claim, Index.Range()), where=t.claim != None),
+                Index(t, (t.claim, Index.Range()), where=t.claim != Null),
                 Index(t, (t.record, Index.Equality(cardinality='high'))),
                 })
         cls._order = [('at', 'DESC NULLS FIRST'), ('id', 'DESC')]

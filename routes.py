@@ -15,7 +15,8 @@ from trytond.protocols.wrappers import (
     set_max_request_size, with_pool, with_transaction)
 from trytond.wsgi import app
 
-from .tracking import CLICK, OPEN, UNSUBSCRIBE, decode
+from .tracking import (
+    ANONYMOUS_CLICK, ANONYMOUS_OPEN, CLICK, OPEN, UNSUBSCRIBE, decode)
 
 # A transparent pixel
 GIF = (
@@ -150,6 +151,31 @@ def click(request, pool, token):
     return _redirect(url, HTTPStatus.FOUND)
 
 
+@app.route(f'/m/<database>/{ANONYMOUS_OPEN}/<token>', methods={'GET'})
+@public
+def anonymous_open(request, pool, token):
+    Tally = pool.get('marketing.automation.tally')
+    ids = decode(ANONYMOUS_OPEN, token)
+    if ids and request.method == 'GET':
+        activity, _ = ids
+        Tally.add('open', activity, **_requester(request))
+    return _pixel()
+
+
+@app.route(f'/m/<database>/{ANONYMOUS_CLICK}/<token>', methods={'GET'})
+@public
+def anonymous_click(request, pool, token):
+    Link = pool.get('marketing.automation.link')
+    Tally = pool.get('marketing.automation.tally')
+    activity, link = decode(ANONYMOUS_CLICK, token) or (None, None)
+    url = Link.target(link) if link else None
+    if not url:
+        return _unknown(request, pool)
+    if request.method == 'GET':
+        Tally.add('click', activity, link=link, **_requester(request))
+    return _redirect(url, HTTPStatus.FOUND)
+
+
 @app.route(f'/m/<database>/{UNSUBSCRIBE}/<token>', methods={'GET'})
 @public
 def unsubscribe_page(request, pool, token):
@@ -198,20 +224,19 @@ def _ask(request, pool, record, link=None, status=HTTPStatus.OK):
 def _unsubscribe(request, pool, record, link=None):
     Link = pool.get('marketing.automation.link')
     Page = pool.get('marketing.automation.unsubscribe', type='report')
-    # https://www.rfc-editor.org/rfc/rfc8058#section-3.2
-    one_click = request.form.get('List-Unsubscribe') == 'One-Click'
-    if not one_click and 'unsubscribe' not in request.form:
-        return _ask(request, pool, record, link, HTTPStatus.BAD_REQUEST)
-    if not Page.unsubscribe(
-            record, 'one-click' if one_click else 'link', link=link,
-            user_agent=request.headers.get('User-Agent')):
+    state = Page.answer(
+        record, request.form, link=link, **_requester(request))
+    if state == 'unknown':
         return _unknown(request, pool)
-    if one_click:
+    elif state == 'ask':
+        return _ask(request, pool, record, link, HTTPStatus.BAD_REQUEST)
+    elif state == 'one-click':
         return _response("Unsubscribed\n", **{
                 'Content-Type': 'text/plain; charset=utf-8'})
-    if url := link and Link.target(link):
+    elif state != 'undone' and (url := link and Link.target(link)):
         return _redirect(url, HTTPStatus.SEE_OTHER)
-    return _page(*Page.page('done', record, _languages(request)))
+    return _page(*Page.page(
+            state, record, _languages(request), leaves=bool(link)))
 
 
 def _unknown(request, pool):

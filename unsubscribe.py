@@ -13,13 +13,15 @@ from trytond.pool import Pool
 from trytond.report import Report
 from trytond.transaction import Transaction, inactive_records
 
+from .consent import COMMENT, pause_days
+
 
 class Unsubscribe(Report):
     """
     The page on which a recipient unsubscribes.
 
-    It has a state: ``ask``, ``done`` or ``unknown`` (also for the other links
-    that lead to nothing).
+    It has a state: ``ask``, what was done (``scenario``, ``all``, ``pause`` or
+    ``undone``) or ``unknown`` (also for the other links that lead to nothing).
     """
     __name__ = 'marketing.automation.unsubscribe'
 
@@ -55,29 +57,65 @@ class Unsubscribe(Report):
         return cls._record(record) is not None
 
     @classmethod
-    def unsubscribe(cls, record, method, link=None, user_agent=None):
+    def answer(cls, record, form, link=None, **requester):
         """
-        Unsubscribe the record and return whether it still exists.
+        Do what the form of the page, or the mail program, asks for and return
+        the state, ``one-click`` for the mail program.
 
-        :param method: ``link`` or ``one-click``.
+        :param record: the id of the record.
+        :param requester: the user agent and the address.
         """
         pool = Pool()
+        Consent = pool.get('marketing.automation.consent')
         Hit = pool.get('marketing.automation.hit')
-        Record = pool.get('marketing.automation.record')
         if not cls.exists(record):
-            return False
-        Record.unsubscribe(record, method)
-        Hit.add(
-            'unsubscribe', record=record, link=link, user_agent=user_agent)
-        return True
+            return 'unknown'
+        # https://www.rfc-editor.org/rfc/rfc8058#section-3.2
+        if form.get('List-Unsubscribe') == 'One-Click':
+            state, scope, how = 'one-click', 'scenario', 'one-click'
+        elif 'undo' in form:
+            number = form['undo']
+            if number.isdecimal() and len(number) < 6 and Consent.undo(
+                    record, int(number)):
+                return 'undone'
+            return 'ask'
+        elif 'unsubscribe' in form:
+            state = scope = form.get('choice', 'scenario')
+            how = 'link'
+            if scope not in cls._choices(cls._record(record)):
+                return 'ask'
+        else:
+            return 'ask'
+        Consent.stop(
+            record, scope, how,
+            reason=form.get('reason'), comment=_printable(form.get('comment')))
+        if scope != 'pause':
+            Hit.add('unsubscribe', record=record, link=link, **requester)
+        return state
+
+    @classmethod
+    def _choices(cls, record):
+        "Return what the recipient of the record can choose"
+        choices = ['scenario']
+        # What has been deleted belongs to nobody
+        if cls._party(record):
+            choices += ['all', 'pause']
+        return choices
 
     @classmethod
     def get_context(cls, records, header, data):
+        Consent = Pool().get('marketing.automation.consent')
         context = super().get_context(records, header, data)
         record = cls._record(data.get('record'))
         context['record'] = record
         context['state'] = data['state']
         context['party'] = cls._party(record)
+        context['choices'] = cls._choices(record)
+        context['days'] = pause_days()
+        context['comment_length'] = COMMENT
+        context['undo'], context['last'] = (
+            Consent.last(record.id) if record else None) or (None, None)
+        context['until'] = cls._until(context['party'])
         context['scenario'] = record.scenario.name if record else None
         context['company'] = cls._company(record)
         context['language'], context['direction'] = cls._locale()
@@ -119,6 +157,12 @@ class Unsubscribe(Report):
             return target.marketing_party
 
     @classmethod
+    def _until(cls, party):
+        "Return the day until which the party wants no mails"
+        if party and (until := party.marketing_paused_until):
+            return cls.format_date(until.date(), cls._lang())
+
+    @classmethod
     def _company(cls, record):
         "Return the name of who sends the mails"
         try:
@@ -158,12 +202,22 @@ class Unsubscribe(Report):
         return Transaction().language
 
     @classmethod
+    def _lang(cls):
+        Language = Pool().get('ir.lang')
+        with inactive_records():
+            for language in Language.search([
+                        ('code', '=', Transaction().language)]):
+                return language
+
+    @classmethod
     def _locale(cls):
         "Return the language tag and the direction of the page"
-        Language = Pool().get('ir.lang')
-        code = Transaction().language
-        direction = 'ltr'
-        with inactive_records():
-            for language in Language.search([('code', '=', code)]):
-                direction = language.direction
-        return code.replace('_', '-'), direction
+        language = cls._lang()
+        return (
+            Transaction().language.replace('_', '-'),
+            language.direction if language else 'ltr')
+
+
+def _printable(text):
+    "Return the text without what a database refuses"
+    return ''.join(c if c.isprintable() else ' ' for c in text or '')

@@ -14,7 +14,8 @@ ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
     'activity': {'mixin', 'reader'},
-    'marketing': {'mixin', 'reader', 'retry'},
+    'domain': set(),
+    'marketing': {'domain', 'mixin', 'reader', 'retry'},
     # records
     'batch': set(),
     'breaker': {'retry'},
@@ -23,6 +24,7 @@ ROOMS = {
     'gates': {'mixin'},
     'reaction': set(),
     'record': {'mixin'},
+    'refusal': set(),
     'retention': set(),
     'retry': set(),
     'throttle': {'claim'},
@@ -32,8 +34,8 @@ ROOMS = {
     'delivery': set(),
     'headers': set(),
     'mail': {
-        'compose', 'delivery', 'headers', 'mixin', 'reader', 'template',
-        'tracking'},
+        'compose', 'delivery', 'headers', 'mixin', 'reader', 'retry',
+        'template', 'tracking'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
@@ -50,13 +52,19 @@ ROOMS = {
     'seal': set(),
     'secret': set(),
     'tracking': {'seal'},
-    'unsubscribe': set(),
+    'tally': {'agent', 'verdict'},
+    'unsubscribe': {'consent'},
     'verdict': set(),
     'web': {'tracking'},
     # the targets
     'mixin': {'reader'},
     'party': {'mixin'},
     'sale': {'mixin'},
+    # consent and privacy
+    'consent': set(),
+    'erase': set(),
+    'privacy': {'tracking'},
+    'wishes': set(),
     # the rest
     'exceptions': set(),
     'figures': set(),
@@ -64,8 +72,9 @@ ROOMS = {
     'outcome': set(),
     'raw': set(),
     'reporting': set(),
+    'tools': set(),
     }
-VOCABULARY = {'exceptions', 'outcome'}
+VOCABULARY = {'exceptions', 'outcome', 'tools'}
 # What some rooms never touch
 _outside = {'genshi', 'smtplib', 'trytond.sendmail', 'trytond.wsgi'}
 FORBIDDEN = {
@@ -79,6 +88,7 @@ FORBIDDEN = {
     'marketing': _outside,
     'reaction': _outside,
     'record': _outside,
+    'refusal': _outside,
     'reporting': _outside,
     'routes': {'genshi', 'smtplib', 'sql'},
     'sandbox': {'sql', 'trytond.model'},

@@ -1,19 +1,19 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 import base64
+import datetime as dt
 import hashlib
 import re
-from unittest.mock import patch
 
 from lxml import html
 
 from trytond.pool import Pool
-from trytond.tests.test_tryton import DB_NAME, with_transaction
+from trytond.tests.test_tryton import with_transaction
 from trytond.transaction import Transaction
 
 from ..tracking import UNSUBSCRIBE
 from .test_routes import BASE, BUTTON, TARGET, RoutesTestCase
-from .test_tracking import configure
+from .test_tracking import configure, create_record_activity
 
 ONE_CLICK = {'List-Unsubscribe': 'One-Click'}
 
@@ -37,6 +37,16 @@ class UnsubscribeTestCase(RoutesTestCase):
         self.assertIsNone(form.action)
         self.assertEqual(
             [b.get('name') for b in form.iter('button')], list(BUTTON))
+        # Browsers take what is left open for the rest of the page
+        self.assertFalse(re.search(
+                r'<(?!meta|input|br|link)[a-z]+[^<>]*/>',
+                response.get_data(as_text=True)))
+        # Everything has a label
+        for field in form.xpath('.//select|.//textarea'):
+            self.assertTrue(
+                page.xpath('//label[@for=$id]', id=field.get('id')))
+        for field in form.xpath('.//input'):
+            self.assertTrue(field.xpath('ancestor::label'))
         self.assertTrue(page.xpath('//meta[@name="viewport"]'))
         self.assertEqual(response.headers['Referrer-Policy'], 'same-origin')
         head = client.head(url)
@@ -142,13 +152,224 @@ class UnsubscribeTestCase(RoutesTestCase):
                     self.clean()
 
     def test_method(self):
-        "Test the way is told to the record"
-        Record = Pool(DB_NAME).get('marketing.automation.record')
+        "Test how it was done is logged"
         for data, method in [(BUTTON, 'link'), (ONE_CLICK, 'one-click')]:
-            with patch.object(Record, 'unsubscribe') as unsubscribe:
+            with self.subTest(method=method):
                 self.client().post(
                     self.url(UNSUBSCRIBE, self.record), data=data)
-            unsubscribe.assert_called_once_with(self.record, method)
+                self.assertEqual(self.entries(), [
+                        ('stopped', 'scenario', method, None, None)])
+                self.clean()
+
+    def test_choices(self):
+        "Test what can be chosen"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.record)
+        page = html.document_fromstring(client.get(url).data)
+        self.assertEqual(
+            page.xpath('//input[@type="radio"]/@value'),
+            ['scenario', 'all', 'pause'])
+        self.assertEqual(page.xpath('//input[@checked]/@value'), ['scenario'])
+        for choice, title in [
+                ('scenario', "You have been unsubscribed"),
+                ('all', "You have been unsubscribed from everything"),
+                ('pause', "You will get no e-mails for a while"),
+                ]:
+            with self.subTest(choice=choice):
+                for _ in range(2):
+                    response = client.post(
+                        url, data={**BUTTON, 'choice': choice})
+                    self.assertPage(response, 200, title)
+                self.assertEqual(self.entries(), [
+                        ('stopped', choice, 'link', None, None)])
+                self.assertEqual(self.wishes(), {
+                        'scenario': choice == 'scenario',
+                        'all': choice == 'all',
+                        'pause': choice == 'pause',
+                        })
+                self.clean()
+
+    def test_choice_unknown(self):
+        "Test a choice that does not exist does nothing"
+        for choice in ['', 'everything', 'tracking', '\0', 'x' * 10_000]:
+            with self.subTest(choice=choice[:20]):
+                response = self.client().post(
+                    self.url(UNSUBSCRIBE, self.record),
+                    data={**BUTTON, 'choice': choice})
+                self.assertPage(response, 400, "Unsubscribe")
+        self.assertEqual(self.entries(), [])
+
+    def test_choice_link(self):
+        "Test every choice leads to the link of the template"
+        url = self.url(UNSUBSCRIBE, self.record, self.link)
+        for choice in ['scenario', 'all', 'pause']:
+            with self.subTest(choice=choice):
+                response = self.client().post(
+                    url, data={**BUTTON, 'choice': choice})
+                self.assertEqual(response.status_code, 303)
+                self.assertEqual(response.headers['Location'], TARGET)
+        response = self.client().post(url, data={'undo': '1'})
+        self.assertPage(response, 200, "Everything is as before")
+
+    def test_reason(self):
+        "Test the reason is kept, what is not one is not"
+        for reason, comment, result in [
+                ('too_many', " Every\r\nday ", ('too_many', "Every day")),
+                ('', '', (None, None)),
+                ('because', '\0', (None, None)),
+                ('other', 'é' * 2_000, ('other', 'é' * 500)),
+                ('unasked', '<b>"x"</b>', ('unasked', '<b>"x"</b>')),
+                ]:
+            with self.subTest(reason=reason):
+                response = self.client().post(
+                    self.url(UNSUBSCRIBE, self.record), data={
+                        **BUTTON, 'choice': 'all',
+                        'reason': reason, 'comment': comment})
+                self.assertEqual(response.status_code, 200)
+                self.assertEqual(self.entries(), [
+                        ('stopped', 'all', 'link', *result)])
+                self.clean()
+
+    def test_undo(self):
+        "Test what was done can be undone, once"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.record)
+        for choice in ['scenario', 'all', 'pause']:
+            with self.subTest(choice=choice):
+                page = html.document_fromstring(client.post(
+                        url, data={**BUTTON, 'choice': choice}).data)
+                number, = page.xpath('//button[@name="undo"]/@value')
+                # Also who comes back later finds it
+                page = html.document_fromstring(client.get(url).data)
+                self.assertEqual(
+                    page.xpath('//button[@name="undo"]/@value'), [number])
+                for _ in range(2):
+                    response = client.post(url, data={'undo': number})
+                    page = self.assertPage(
+                        response, 200, "Everything is as before")
+                    self.assertFalse(page.xpath('//button'))
+                self.assertFalse(any(self.wishes().values()))
+                self.assertEqual(self.entries(), [
+                        ('stopped', choice, 'link', None, None),
+                        ('resumed', choice, 'link', None, None)])
+                self.assertFalse(self.unsubscribed())
+                self.clean()
+
+    def test_undo_one_click(self):
+        "Test the page undoes what the mail program did"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.record)
+        client.post(url, data=ONE_CLICK)
+        client.post(url, data={'undo': '1'})
+
+        self.assertFalse(self.unsubscribed())
+
+    def test_undo_unknown(self):
+        "Test nothing else can be undone"
+        client = self.client()
+        client.post(
+            self.url(UNSUBSCRIBE, self.french),
+            data={**BUTTON, 'choice': 'all'})
+        client.post(self.url(UNSUBSCRIBE, self.record), data=BUTTON)
+        for number in [
+                '', '0', '2', '-1', '1.0', 'x', '٢', '9' * 50, '1\0']:
+            with self.subTest(number=number):
+                response = client.post(
+                    self.url(UNSUBSCRIBE, self.record),
+                    data={'undo': number})
+                self.assertPage(response, 400, "Unsubscribe")
+        self.assertTrue(self.unsubscribed())
+
+    def test_undo_late(self):
+        "Test it is undone only for a day"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.record)
+        client.post(url, data=BUTTON)
+        self.age(dt.timedelta(days=1, minutes=1))
+
+        page = html.document_fromstring(client.get(url).data)
+        self.assertFalse(page.xpath('//button[@name="undo"]'))
+        response = client.post(url, data={'undo': '1'})
+        self.assertPage(response, 400, "Unsubscribe")
+        self.assertTrue(self.unsubscribed())
+
+    def test_undo_flood(self):
+        "Test the log does not grow for ever"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.record)
+        for number in range(1, 60, 2):
+            client.post(url, data=BUTTON)
+            client.post(url, data={'undo': str(number)})
+
+        self.assertLess(len(self.entries()), 25)
+        self.assertTrue(self.unsubscribed())
+
+    def test_target_deleted(self):
+        "Test who can not be known any more can still unsubscribe"
+        client = self.client()
+        url = self.url(UNSUBSCRIBE, self.lost())
+        page = html.document_fromstring(client.get(url).data)
+        self.assertEqual(
+            page.xpath('//input[@type="radio"]/@value'), ['scenario'])
+        response = client.post(url, data={**BUTTON, 'choice': 'all'})
+        self.assertPage(response, 400, "Unsubscribe")
+        for data in [BUTTON, ONE_CLICK]:
+            self.assertEqual(client.post(url, data=data).status_code, 200)
+        self.assertEqual(self.entries(), [])
+
+    @with_transaction()
+    def lost(self):
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Party = pool.get('party.party')
+        party, = Party.create([{'name': "Lost"}])
+        record = create_record_activity(
+            Activity(self.activity), party).record.id
+        Party.delete([party])
+        Transaction().commit()
+        return record
+
+    @with_transaction()
+    def entries(self):
+        Consent = Pool().get('marketing.automation.consent')
+        return [
+            (c.change, c.scope, c.how, c.reason, c.comment)
+            for c in Consent.search([], order=[('id', 'ASC')])]
+
+    @with_transaction()
+    def wishes(self):
+        Party = Pool().get('party.party')
+        party = Party(self.party)
+        self.assertEqual(
+            bool(party.marketing_refused_at), party.marketing_refused)
+        return {
+            'scenario': bool(party.marketing_scenario_unsubscribed),
+            'all': party.marketing_refused,
+            'pause': bool(party.marketing_paused_until),
+            }
+
+    @with_transaction()
+    def age(self, delta):
+        Consent = Pool().get('marketing.automation.consent')
+        for entry in Consent.search([]):
+            Consent.write([entry], {'at': entry.at - delta})
+        Transaction().commit()
+
+    def clean(self):
+        super().clean()
+        self.clean_consent()
+
+    @with_transaction()
+    def clean_consent(self):
+        pool = Pool()
+        Consent = pool.get('marketing.automation.consent')
+        Party = pool.get('party.party')
+        Party.write(list(Party.search([])), {
+                'marketing_refused': False,
+                'marketing_paused_until': None,
+                })
+        Consent.delete(list(Consent.search([])))
+        Transaction().commit()
 
     def test_nothing_asked(self):
         "Test a POST that asks for nothing does nothing"

@@ -1,0 +1,115 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Forget an erased party, but not how many there were.
+"""
+
+import datetime as dt
+
+from sql.conditionals import Case, Coalesce
+from sql.operators import Concat
+
+from trytond.pool import Pool, PoolMeta
+from trytond.transaction import without_check_access
+
+
+class Erase(metaclass=PoolMeta):
+    __name__ = 'party.erase'
+
+    def to_erase(self, party_id):
+        pool = Pool()
+        Consent = pool.get('marketing.automation.consent')
+        Record = pool.get('marketing.automation.record')
+        with without_check_access():
+            records = sorted(Record.of_parties([party_id]))
+        return super().to_erase(party_id) + [
+            *self._erase_emails(party_id, records),
+            *self._erase_hits(records),
+            *self._erase_records(records),
+            # What remains tells when an unnamed party left
+            (Consent, [('party', '=', party_id)], True,
+                ['comment', 'record'], [None, None]),
+            ]
+
+    def _erase_records(self, records):
+        "Erase to whom the records belong and end them"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        now = dt.datetime.now().replace(microsecond=0)
+
+        def ended(column):
+            return Case(
+                (column.table.state.in_(['waiting', 'sending']), now),
+                else_=column)
+
+        def reason(column):
+            return Case(
+                (column.table.state.in_(['waiting', 'sending']), 'erased'),
+                else_=column)
+
+        def state(column):
+            return Case(
+                (column.in_(['waiting', 'sending']), 'cancelled'),
+                else_=column)
+
+        # The number of the record makes the reference unique
+        def nobody(column):
+            return Concat('party.party,-', column.table.id)
+
+        return [
+            (RecordActivity, [('record', 'in', records)], True,
+                ['state', 'reason', 'ended_at', 'claim', 'claimed_at',
+                    'detail', 'message_id'],
+                [state, reason, ended, None, None, None, None]),
+            (Record, [('id', 'in', records)], True,
+                ['record', 'uuid', 'end_reason', 'ended_at'],
+                [nobody, None,
+                    lambda column: Coalesce(column, 'erased'),
+                    lambda column: Coalesce(column, now)]),
+            ]
+
+    def _erase_hits(self, records):
+        "Erase where and with what the hits were made"
+        pool = Pool()
+        Hit = pool.get('marketing.automation.hit')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        with without_check_access():
+            record_activities = [
+                r.id for r in RecordActivity.search(
+                    [('record', 'in', records)], order=[])]
+        domain = ['OR',
+            ('record', 'in', records),
+            ('record_activity', 'in', record_activities),
+            ]
+        return [
+            (Hit, domain, True,
+                ['agent', 'address', 'record', 'record_activity', 'applied'],
+                [None, None, None, None, True]),
+            ]
+
+    def _erase_emails(self, party_id, records):
+        "Erase what was sent"
+        pool = Pool()
+        Address = pool.get('ir.email.address')
+        Email = pool.get('ir.email')
+        Record = pool.get('marketing.automation.record')
+        with without_check_access():
+            resources = {
+                str(r.record) for r in Record.browse(records)}
+            resources.add(f'party.party,{party_id}')
+            emails = [e.id for e in Email.search(['OR',
+                        ('marketing_automation_record', 'in', records),
+                        [
+                            ('marketing_automation_activity', '!=', None),
+                            ('resource', 'in', sorted(resources)),
+                            ],
+                        ], order=[])]
+        return [
+            (Address, [('email', 'in', emails)], False,
+                ['address'], ['****']),
+            (Email, [('id', 'in', emails)], False,
+                ['recipients', 'recipients_secondary', 'recipients_hidden',
+                    'subject', 'body', 'message_id', 'resource'],
+                [None] * 6 + [f'party.party,{party_id}']),
+            ]

@@ -1,0 +1,206 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+What follows for the records from what their parties do not want.
+"""
+
+import datetime as dt
+from collections import defaultdict
+
+from sql import Literal, Null
+from sql.operators import Concat
+
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
+
+from .outcome import cancelled, until
+from .tools import forget
+
+_SLICE = 500
+
+
+class Record(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record'
+
+    @classmethod
+    def _enter_domain(cls, scenario):
+        return [
+            super()._enter_domain(scenario),
+            ('marketing_party.marketing_refused', '!=', True),
+            ]
+
+    @classmethod
+    def unsubscribe(cls, id_, method='link'):
+        """
+        Unsubscribe the party of the record from its scenario.
+
+        :param method: how the party did it, ``link`` or ``one-click``.
+        """
+        Consent = Pool().get('marketing.automation.consent')
+        Consent.stop(id_, 'scenario', method)
+
+    @classmethod
+    def of_parties(cls, parties, scenarios=None):
+        """
+        Return the ids of the records of the parties (ids) in the scenarios
+        (ids) or in all, whoever may read them.
+        """
+        pool = Pool()
+        Scenario = pool.get('marketing.automation.scenario')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        domain = [] if scenarios is None else [('id', 'in', list(scenarios))]
+        by_model, ids = defaultdict(list), set()
+        with without_check_access(), inactive_records():
+            for scenario in Scenario.search(domain, order=[]):
+                by_model[scenario.model].append(scenario.id)
+            for model, scenarios in by_model.items():
+                Target = pool.get(model)
+                target = Target.__table__()
+                for sub_parties in grouped_slice(sorted(parties), _SLICE):
+                    query = Target.search([
+                            ('marketing_party', 'in', list(sub_parties)),
+                            ], order=[], query=True)
+                    cursor.execute(*table.select(
+                            table.id,
+                            where=fields.SQL_OPERATORS['in'](
+                                table.scenario, scenarios)
+                            & table.record.in_(target.select(
+                                    Concat(f'{model},', target.id),
+                                    where=target.id.in_(query)))))
+                    ids.update(id_ for id_, in cursor)
+        return ids
+
+    @classmethod
+    def end_parties(cls, parties, reason, scenarios=None):
+        "End all records of the parties (ids), in the scenarios (ids) if given"
+        cls.end(cls.of_parties(parties, scenarios), reason, blocked=True)
+
+    @classmethod
+    def revive(cls, party, reason, since, scenario=None):
+        """
+        Let the records of the party (id) that ended for the reason since the
+        time go on as before, unless something else ends them.
+        """
+        pool = Pool()
+        Party = pool.get('party.party')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        since = since.replace(microsecond=0)
+        with inactive_records():
+            party = Party(party)
+            if party.marketing_refused:
+                return
+            left = [s.id for s in party.marketing_scenario_unsubscribed]
+        ids = cls.of_parties([party.id], [scenario] if scenario else None)
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            where = (
+                fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
+                & (table.end_reason == reason)
+                & (table.ended_at >= since))
+            if left:
+                where &= ~table.scenario.in_(left)
+            cursor.execute(*table.select(table.id, where=where))
+            if revived := [id_ for id_, in cursor]:
+                cursor.execute(*table.update(
+                        [table.blocked, table.end_reason, table.ended_at],
+                        [False, None, None],
+                        where=fields.SQL_OPERATORS['in'](table.id, revived)))
+                RecordActivity.revive(revived, reason, since)
+        forget(cls, RecordActivity)
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    # At the time of sending
+
+    @classmethod
+    def _gates(cls):
+        gates = super()._gates()
+        index = gates.index('consent') + 1
+        return [*gates[:index], 'refusal', 'pause', *gates[index:]]
+
+    @classmethod
+    def _gate_refusal(cls, activity, record_activities):
+        "The party wants marketing"
+        return {
+            r.id: cancelled('no_marketing') for r in record_activities
+            if (party := r.record.record.marketing_party)
+            and party.marketing_refused}
+
+    @classmethod
+    def _gate_pause(cls, activity, record_activities):
+        "The party does not want a pause"
+        now = dt.datetime.now()
+        return {
+            r.id: until(party.marketing_paused_until, 'paused')
+            for r in record_activities
+            if (party := r.record.record.marketing_party)
+            and party.marketing_paused_until
+            and party.marketing_paused_until > now}
+
+    # Afterwards
+
+    @classmethod
+    def move_paused(cls, parties, at):
+        "Let what is paused of the parties (ids) wait until the time, or now"
+        Record = Pool().get('marketing.automation.record')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        at = at or dt.datetime.now().replace(microsecond=0)
+        for sub_ids in grouped_slice(
+                sorted(Record.of_parties(parties)), _SLICE):
+            cursor.execute(*table.update(
+                    [table.at], [at],
+                    where=fields.SQL_OPERATORS['in'](
+                        table.record, list(sub_ids))
+                    & (table.state == 'waiting')
+                    & (table.reason == 'paused')))
+        forget(cls)
+
+    @classmethod
+    def revive(cls, records, reason, since):
+        "Let what was cancelled of the records (ids) for the reason wait again"
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        where = (
+            fields.SQL_OPERATORS['in'](table.record, records)
+            & (table.state == 'cancelled')
+            & (table.reason == reason)
+            & (table.ended_at >= since))
+        cursor.execute(*table.select(
+                table.activity, table.record,
+                where=where & (table.at == Null)))
+        undated = defaultdict(list)
+        for activity, record in cursor:
+            undated[activity].append(record)
+        cursor.execute(*table.update(
+                [table.state, table.reason, table.ended_at],
+                ['waiting', None, None], where=where))
+        for activity, ids in undated.items():
+            cls._date_missed(activity, ids)
+
+    @classmethod
+    def _date_missed(cls, activity, records):
+        "Date the activity (id) of the records by what happened meanwhile"
+        Activity = Pool().get('marketing.automation.activity')
+        activity = Activity(activity)
+        if not activity.event or activity.negative:
+            return
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        event_at = getattr(table, f'{activity.event}_at')
+        cursor.execute(*table.select(
+                table.record, event_at,
+                where=(table.activity == activity.parent.id)
+                & fields.SQL_OPERATORS['in'](table.record, records)
+                & (getattr(table, activity.event) == Literal(True))
+                & (event_at != Null)))
+        cls._date([
+                [record, activity.id, activity.planned_at(at)]
+                for record, at in cursor.fetchall()])
