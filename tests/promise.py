@@ -317,7 +317,10 @@ class Runner:
 
     def kill(self):
         "Kill the process and return if it has been alive"
-        os.kill(self.pid, signal.SIGKILL)
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         return self.wait()
 
     def wait(self):

@@ -29,7 +29,8 @@ class KillTestCase(PromiseTestCase):
         self.smtp.die()
         server = self.start(
             '-m', 'trytond.modules.marketing_automation.tests.smtp',
-            '--port', str(port), '--out', str(self.folder))
+            '--port', str(port), '--out', str(self.folder),
+            '--delay', '0.03')
         self.wait(lambda: self.is_listening(port) or server.poll())
 
     def is_listening(self, port):
@@ -71,14 +72,12 @@ class KillTestCase(PromiseTestCase):
             else:
                 time.sleep(moments.random() * 0.8)
             kills += runner.kill()
-        unfinished = RECIPIENTS - self.states['done']
         self.schedule()
         runner.run()
         self.assertFalse(runner.wait())
 
         with self.subTest(seed=seed):
             self.assertGreater(kills, KILLS // 2)
-            self.assertGreater(unfinished, 0)
             self.assertEqual(self.states, {'done': RECIPIENTS})
             mails = self.mails()
             self.assertEqual(len(mails), RECIPIENTS)
