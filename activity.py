@@ -7,8 +7,7 @@ from collections import defaultdict
 
 from trytond import backend
 from trytond.i18n import gettext
-from trytond.model import (
-    DeactivableMixin, Index, ModelSQL, ModelView, fields)
+from trytond.model import DeactivableMixin, Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
 from trytond.pyson import PYSON, Eval, If, PYSONDecoder

@@ -64,13 +64,12 @@ class Email(metaclass=PoolMeta):
         recipients = Values([
                 [record, parcel.message_id, parcel.recipient]
                 for _, record, _, parcel in emails])
+        logged = recipients.join(table, condition=(
+                (table.marketing_automation_record == recipients.column1)
+                & (table.message_id == recipients.column2)))
         cursor.execute(*address.insert(
                 [address.email, address.address, address.create_uid,
                     address.create_date],
-                recipients.join(table, condition=(
-                        (table.marketing_automation_record
-                            == recipients.column1)
-                        & (table.message_id == recipients.column2))
-                    ).select(
-                        table.id, recipients.column3, Literal(0),
-                        CurrentTimestamp())))
+                logged.select(
+                    table.id, recipients.column3, Literal(0),
+                    CurrentTimestamp())))

@@ -23,10 +23,9 @@ from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError, SenderError, TemplateError
 from .mixin import Readers
 from .outcome import Parcel, failed, skipped
-from .retry import transient
-from .template import (
-    SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited)
 from .reader import View, unknown_fields
+from .retry import transient
+from .template import SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited
 
 # The same source is rendered for many recipients
 _markup = functools.lru_cache(maxsize=256)(Markup)

@@ -25,7 +25,8 @@ class ActionsTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        activate_module(['marketing_automation', 'sale'])
+        activate_module(
+            ['marketing_automation', 'sale', 'web_shortener'])
 
     def setUp(self):
         super().setUp()

@@ -18,7 +18,8 @@ class MailTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_module(
+            ['marketing_automation', 'sale', 'web_shortener'], 'en')
 
     def setUp(self):
         super().setUp()

@@ -26,7 +26,8 @@ class MarketingTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_module(
+            ['marketing_automation', 'sale', 'web_shortener'], 'en')
 
     def create_scenario(self, **values):
         Scenario = Pool().get('marketing.automation.scenario')
