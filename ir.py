@@ -52,15 +52,16 @@ class Email(metaclass=PoolMeta):
         table = cls.__table__()
         address = Address.__table__()
         cursor = Transaction().connection.cursor()
+        rows = [
+            [activity, record, resource, str(parcel.content['To']),
+                parcel.subject, parcel.message_id, 0, CurrentTimestamp()]
+            for activity, record, resource, parcel in emails]
         cursor.execute(*table.insert(
                 [table.marketing_automation_activity,
                     table.marketing_automation_record, table.resource,
                     table.recipients, table.subject, table.message_id,
                     table.create_uid, table.create_date],
-                [[activity, record, resource, str(parcel.content['To']),
-                        parcel.subject, parcel.message_id, 0,
-                        CurrentTimestamp()]
-                    for activity, record, resource, parcel in emails]))
+                rows))
         recipients = Values([
                 [record, parcel.message_id, parcel.recipient]
                 for _, record, _, parcel in emails])
