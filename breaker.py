@@ -91,12 +91,15 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def watch(cls, activity):
+    def watch(cls, activity, trouble):
         """
         Stop the scenario of the activity if too much fails.
 
-        It is called after each batch and commits.
+        It is called after each batch with whether something of it may have
+        failed, and commits.
         """
+        if not trouble:
+            return
         Scenario = Pool().get('marketing.automation.scenario')
         scenario = activity.scenario.id
         failed, tried = cls._failures(scenario)

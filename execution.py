@@ -43,6 +43,13 @@ def batch_size():
     return max(config.getint('marketing', 'batch_size', default=default), 1)
 
 
+def is_trouble(outcome):
+    "Return if the outcome fails or may, after too many tries"
+    return (
+        isinstance(outcome, Outcome)
+        and outcome.state in {'failed', 'waiting'})
+
+
 def has_worker():
     return config.getboolean('queue', 'worker', default=False)
 
@@ -114,6 +121,8 @@ class Run:
         self.away = None
         # Whether there is more to do now
         self.full = False
+        # Whether something of the batch may have failed
+        self.trouble = False
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -178,7 +187,7 @@ class Run:
         "Execute what is due, at most one batch, and return if there is more"
         RecordActivity = self.RecordActivity
         started = time.monotonic()
-        self.full = False
+        self.full = self.trouble = False
         if (not RecordActivity.has_due(self.activity_id, dt.datetime.now())
                 or not self.connect()):
             return False
@@ -188,7 +197,7 @@ class Run:
                 ids, parcels = self.claim(number, limit)
             sent = self.deliver(parcels, number)
             self.finish(number, sent)
-        RecordActivity.watch(self.activity)
+        RecordActivity.watch(self.activity, self.trouble)
         self.full = bool(ids) and not self.away
         logger.info(
             "batch activity=%s claim=%s decided=%s parcels=%s sent=%s "
@@ -248,6 +257,7 @@ class Run:
             outcome = failed('action_error', repr(exception))
             insist(lambda: self.RecordActivity.store(
                     {ids[0]: outcome}, dt.datetime.now()))
+            self.trouble = True
             return {}
         parcels = {}
         middle = len(ids) // 2
@@ -279,6 +289,8 @@ class Run:
                     i: o for i, o in outcomes.items()
                     if isinstance(o, Outcome)}, now, number)
             RecordActivity.store_sending(parcels, now, number)
+            self.trouble |= any(
+                is_trouble(o) for o in outcomes.values())
             return parcels
 
         return insist(decide)
@@ -305,6 +317,7 @@ class Run:
                 break
             if outcome.state == 'done':
                 sent[id_] = parcel
+            self.trouble |= is_trouble(outcome)
             # What happened outside can not be undone
             insist(lambda: RecordActivity.store(
                     {id_: outcome}, dt.datetime.now(), number), factor=2)

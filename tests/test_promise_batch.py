@@ -76,8 +76,8 @@ class BatchTestCase(PromiseTestCase):
             'marketing.automation.record.activity')
         original = RecordActivity.watch
 
-        def watch(activity):
-            original(activity)
+        def watch(activity, trouble):
+            original(activity, trouble)
             call()
 
         return patch.object(RecordActivity, 'watch', watch)
