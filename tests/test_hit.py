@@ -307,6 +307,7 @@ class FiguresTestCase(HitTestCase):
                     ['record_activity_name', 'link_name', 'agent'])
             counts.append((len(react), len(read)))
         self.assertEqual(*counts)
+        self.assertTrue(all(counts[0]))
 
     @with_transaction()
     def test_button(self):
