@@ -63,12 +63,13 @@ def bulk(base, database, scenario, activity):
         }
 
 
-def list_unsubscribe(url, email=None):
+def list_unsubscribe(url, email=None, one_click=True):
     """
     Return a dictionary of the headers to unsubscribe.
 
     :param url: the URL of the page, whose last part is the token.
     :param email: the address which accepts the token as the subject.
+    :param one_click: whether mail programs may do it without the page.
     """
     ways = [f'<{url}>']
     if email:
@@ -76,7 +77,7 @@ def list_unsubscribe(url, email=None):
         address = quote(email.strip(), safe='@+')
         ways.append(f'<mailto:{address}?subject=unsubscribe%20{token}>')
     headers = {'List-Unsubscribe': ', '.join(ways)}
-    if url.startswith('https://'):
+    if one_click and url.startswith('https://'):
         headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click'
     return headers
 

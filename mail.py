@@ -234,7 +234,8 @@ class Activity(metaclass=PoolMeta):
                 self.scenario.id, self.id),
             **headers.list_unsubscribe(
                 tracking.unsubscribe_url(record_activity.record.id),
-                config.get('marketing', 'unsubscribe_email')),
+                config.get('marketing', 'unsubscribe_email'),
+                one_click=self.scenario.unsubscribable),
             }
 
     def log_send_email(self, parcels):

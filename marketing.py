@@ -43,7 +43,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     unsubscribable = fields.Boolean(
         "Unsubscribable",
         help="If checked, mail programs offer to unsubscribe from the "
-        "scenario.")
+        "scenario with one click.")
     state = fields.Selection([
             ('draft', "Draft"),
             ('running', "Running"),

@@ -223,6 +223,7 @@ class HeadersTestCase(unittest.TestCase):
             parcel, = self.execute(activity).values()
 
         self.assertIn('List-Unsubscribe', parcel.content)
+        self.assertNotIn('List-Unsubscribe-Post', parcel.content)
 
     @with_transaction()
     def test_again(self):
