@@ -21,6 +21,8 @@ class ProcessesTestCase(PromiseTestCase):
     def test_crons(self):
         "Test two crons at once and one more during the run"
         self.create_mails(200)
+        # The others find a batch which somebody is at work on
+        self.smtp.on('dot', 8, after=5, times=1)
         self.smtp.stall(0.01, 'dot', times=None)
         self.schedule()
         crons = [self.start_cron(), self.start_cron()]
