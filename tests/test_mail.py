@@ -234,7 +234,7 @@ class MailTestCase(unittest.TestCase):
                 email_template=(
                     '<p>\n${1 / (0 if record.name == "Bob" else 1)}</p>')))
         self.assertIsInstance(outcomes["Alice"], Parcel)
-        state, reason, detail, _ = outcomes["Bob"]
+        state, reason, detail, *_ = outcomes["Bob"]
         self.assertEqual((state, reason), ('failed', 'template_error'))
         for text in ["Activity", "Bob", "line 2", "1 / (0", "division"]:
             self.assertIn(text, detail)

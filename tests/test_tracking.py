@@ -2,7 +2,6 @@
 # this repository contains the full copyright notices and license terms.
 from unittest.mock import patch
 
-import trytond.config as config
 from trytond.modules.marketing_automation.tracking import (
     CLICK, OPEN, UNSUBSCRIBE, base, click_url, decode, encode, open_url,
     unsubscribe_url)
@@ -12,14 +11,14 @@ from trytond.tests.test_tryton import (
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
+from .tools import configured
+
 
 def configure(test, section, option, value):
     "Set the option for the duration of the test"
-    former = config.get(section, option)
-    if not config.has_section(section):
-        config.add_section(section)
-    config.set(section, option, value or '')
-    test.addCleanup(config.set, section, option, former or '')
+    context = configured(**{f'{section}__{option}': value or ''})
+    context.__enter__()
+    test.addCleanup(context.__exit__, None, None, None)
 
 
 def create_activity(name="Activity"):
