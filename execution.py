@@ -299,17 +299,21 @@ class Run:
         "Hand over the parcels and return those which were"
         RecordActivity = self.RecordActivity
         transaction = Transaction()
-        sent = {}
+        sent, ended = {}, set()
         started = looked = time.monotonic()
         for id_, parcel in parcels.items():
             if time.monotonic() - looked > _LOOK:
                 looked = time.monotonic()
                 running = RecordActivity.is_running(self.activity_id)
+                ended = RecordActivity.ended(number)
                 transaction.rollback()
                 if (not running
                         or looked - started
                         > claim.DEADLINE.total_seconds()):
                     break
+            if id_ in ended:
+                # It is given back for the gates to say why
+                continue
             try:
                 outcome = self.send(parcel)
             except CourierAway as exception:

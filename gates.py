@@ -6,6 +6,8 @@ Decide what becomes of the record activities that are due.
 A gate looks at all of a batch at once, with a constant number of queries.
 """
 
+from sql import Literal, Null
+
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, inactive_records
@@ -43,6 +45,23 @@ class RecordActivity(metaclass=PoolMeta):
         else:
             outcomes.update((r.id, done()) for r in open_)
         return outcomes
+
+    @classmethod
+    def ended(cls, number):
+        "Return the ids of the claim whose record has ended meanwhile"
+        Record = Pool().get('marketing.automation.record')
+        table = cls.__table__()
+        record = Record.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.join(
+                record, condition=table.record == record.id
+                ).select(
+                    table.id,
+                    where=(table.claim == number)
+                    & (table.state == 'sending')
+                    & ((record.end_reason != Null)
+                        | (record.blocked == Literal(True)))))
+        return {id_ for id_, in cursor}
 
     @classmethod
     def _gates(cls):

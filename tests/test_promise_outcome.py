@@ -191,3 +191,21 @@ class OutcomeTestCase(PromiseTestCase):
             Scenario.run([Scenario(scenario)])
         self.process()
         self.assertOnce(10)
+
+    def test_left_meanwhile(self):
+        "Test who leaves while the batch goes out gets no mail any more"
+        self.create_mails(10)
+
+        def leave(_):
+            if len(self.smtp.messages) == 2:
+                self.smtp.stall(1.2, 'accepted')
+                self.sql(
+                    "UPDATE marketing_automation_record "
+                    "SET blocked = %s, end_reason = 'unsubscribed'", True)
+
+        self.smtp.on_accept = leave
+        self.process()
+        self.assertEqual(len(self.smtp.messages), 3)
+        self.process()
+        self.assertEqual(len(self.smtp.messages), 3)
+        self.assertEqual(self.states, {'done': 3, 'cancelled': 7})
