@@ -4,6 +4,7 @@
 Make the message of a rendered template, without knowing any record.
 """
 
+import functools
 import re
 from email.header import Header
 from email.headerregistry import Address
@@ -15,7 +16,7 @@ import lxml.html
 
 from trytond.tools.email_ import set_from_header
 
-__all__ = ['Page', 'Shortener', 'compose', 'one_line']
+__all__ = ['Page', 'Shortener', 'compose', 'one_line', 'text_of']
 
 UNSUBSCRIBE = 'unsubscribe'
 # Elements whose href is no link to follow
@@ -30,6 +31,8 @@ _PIXEL_STYLE = 'border:0;display:block;height:1px;width:1px'
 
 def one_line(text):
     "Return the text on one line without control characters"
+    if text and text.isprintable() and text == ' '.join(text.split()):
+        return text
     return ' '.join(
         ''.join(c if c.isprintable() else ' ' for c in text or '').split())
 
@@ -57,6 +60,9 @@ class Shortener:
     @property
     def urls(self):
         return set(self._urls)
+
+    def clear(self):
+        self._urls.clear()
 
     def expand(self, url):
         "Return the URL for which short may have returned the one given"
@@ -196,17 +202,17 @@ def compose(sender, from_, name, address, subject, html, headers):
     """
     message = EmailMessage()
     set_from_header(message, sender, from_)
-    _set_recipient(message, one_line(name), address)
-    _set_subject(message, one_line(subject))
+    set_recipient(message, one_line(name), address)
+    set_subject(message, one_line(subject))
     message['Date'] = formatdate()
     for header, value in headers.items():
-        message[header] = _Words(header, one_line(value))
+        message[header] = Words(header, one_line(value))
     message.set_content(text_of(html))
     message.add_alternative(html, subtype='html')
     return message
 
 
-class _Words(str):
+class Words(str):
     """
     The value of a header which is folded only between its words.
 
@@ -231,7 +237,7 @@ class _Words(str):
         return policy.linesep.join(lines) + policy.linesep
 
 
-def _set_recipient(message, name, address):
+def set_recipient(message, name, address):
     """
     Set the header To.
 
@@ -240,7 +246,7 @@ def _set_recipient(message, name, address):
     """
     local, _, domain = address.rpartition('@')
     value = str(Address(name, local, domain))
-    if _is_plain(name) and len(value) <= _LINE - len('To: '):
+    if is_plain(name) and len(value) <= _LINE - len('To: '):
         message['To'] = value
     elif len(address) > _LINE - len(' <>'):
         # The policy has to fold it, without a name it is harmless
@@ -249,14 +255,14 @@ def _set_recipient(message, name, address):
         message.set_raw('To', f'{_encoded("To", name)}\n <{address}>')
 
 
-def _set_subject(message, subject):
-    if _is_plain(subject) and len(subject) <= _LINE - len('Subject: '):
+def set_subject(message, subject):
+    if is_plain(subject) and len(subject) <= _LINE - len('Subject: '):
         message['Subject'] = subject
     else:
         message.set_raw('Subject', _encoded('Subject', subject))
 
 
-def _is_plain(text):
+def is_plain(text):
     return text.isascii() and '=?' not in text
 
 
@@ -266,6 +272,7 @@ def _encoded(name, text):
         text, 'utf-8', maxlinelen=_LINE - 3, header_name=name).encode()
 
 
+@functools.lru_cache(maxsize=256)
 def address_of(from_):
     "Return the address of a header, empty if it has not exactly one"
     addresses = getaddresses([from_])

@@ -6,6 +6,7 @@ The headers that tell the other programs what kind of mail it is.
 They are explained in doc/reference/headers.rst.
 """
 
+import functools
 import hashlib
 import ipaddress
 import re
@@ -19,6 +20,7 @@ __all__ = ['bulk', 'domain', 'list_unsubscribe', 'message_id']
 _LABEL = 40
 
 
+@functools.lru_cache(maxsize=64)
 def domain(base):
     """
     Return the domain of the base of the URLs in ASCII and whether it is a

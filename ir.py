@@ -53,7 +53,8 @@ class Email(metaclass=PoolMeta):
         address = Address.__table__()
         cursor = Transaction().connection.cursor()
         rows = [
-            [activity, record, resource, str(parcel.content['To']),
+            [activity, record, resource,
+                parcel.to or str(parcel.content['To']),
                 parcel.subject, parcel.message_id, 0, CurrentTimestamp()]
             for activity, record, resource, parcel in emails]
         cursor.execute(*table.insert(

@@ -25,11 +25,15 @@ from .mixin import Readers
 from .outcome import Parcel, failed, skipped
 from .reader import View, unknown_fields
 from .retry import transient
+from .stencil import Stencil, letter
 from .template import SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited
 
 # The same source is rendered for many recipients
 _markup = functools.lru_cache(maxsize=256)(Markup)
 _text = functools.lru_cache(maxsize=256)(Text)
+# The stencils by shape of a template; they keep it as the shape needs it
+_stencils = functools.lru_cache(maxsize=256)(lambda template: {})
+_MAX_STENCILS = 50
 
 
 def sender():
@@ -181,7 +185,7 @@ class Activity(metaclass=PoolMeta):
         links = Pool().get('marketing.automation.link').ids({
                 (self.id, url) for d in drafts for url in d.urls})
         for draft in drafts:
-            address = mechanisms[targets[draft.id].id].email
+            address = mechanisms[targets[draft.id].id].value
             outcomes[draft.id] = draft.finish(address, links)
         return outcomes
 
@@ -244,11 +248,10 @@ class Activity(metaclass=PoolMeta):
         Email = pool.get('ir.email')
         RecordActivity = pool.get('marketing.automation.record.activity')
         # Some may be deleted meanwhile
-        record_activities = RecordActivity.search(
-            [('id', 'in', list(parcels))], order=[])
         Email.log_marketing([
-                (self.id, r.record.id, str(r.record.record), parcels[r.id])
-                for r in record_activities])
+                (self.id, record, resource, parcels[id_])
+                for id_, record, resource in RecordActivity.targets(
+                    list(parcels))])
 
 
 class Draft:
@@ -267,6 +270,10 @@ class Draft:
         self.short = Shortener()
         self.title = ''
         self.page = None
+        # Instead of the page, and the words that fill it
+        self.stencil = self.words = None
+        self.click_url, self.pixel_url = activity.tracked_urls(
+            record_activity)
 
     @property
     def id(self):
@@ -274,6 +281,8 @@ class Draft:
 
     @property
     def urls(self):
+        if self.stencil:
+            return self.stencil.urls(self.words)
         return self.page.urls if self.page else set()
 
     def render(self, access):
@@ -284,14 +293,38 @@ class Draft:
             self.title = _text(self.activity.email_title).render(context)
             field = 'email_template'
             template = _markup(self.activity.email_template)
-            html = template.render(context)
-            if template.is_mjml:
-                html = mrml.to_html(html).content
-            self.page = Page(html, self.short)
+            if not self._find_stencil(template, context):
+                self.page = self._page(template, context)
         except Exception as exception:
             if transient(exception):
                 raise
             self.failure = field, exception
+
+    def _page(self, template, context):
+        html = template.render(context)
+        if template.is_mjml:
+            html = mrml.to_html(html).content
+        return Page(html, self.short)
+
+    def _find_stencil(self, template, context):
+        "Return if there is a stencil for the result of the template"
+        if (template.is_mjml or self.short.urls
+                or not (self.click_url and self.pixel_url)):
+            return False
+        traced = template.shape(context)
+        if not traced or self.short.urls:
+            # The page is rendered from the start
+            self.short.clear()
+            return False
+        shape, self.words, outline = traced
+        stencils = _stencils(template)
+        if shape not in stencils:
+            if len(stencils) >= _MAX_STENCILS:
+                return False
+            stencils[shape] = Stencil.cut(
+                outline(), self.words, self._page(template, context))
+        self.stencil = stencils[shape]
+        return bool(self.stencil)
 
     def _explain(self, field, exception):
         "The words of an error for who wrote the template"
@@ -315,35 +348,38 @@ class Draft:
             return failed('address_invalid', one_line(address))
         record = self.record_activity.record
 
-        click_url, pixel_url = self.activity.tracked_urls(
-            self.record_activity)
-
         def click(url):
-            if not click_url:
+            if not self.click_url:
                 return url
-            return click_url(links[self.activity.id, url])
+            return self.click_url(links[self.activity.id, url])
 
         def unsubscribe(url):
             return tracking.unsubscribe_url(
                 record.id, links[self.activity.id, url] if url else None)
 
-        self.page.rewrite(click, unsubscribe)
-        if pixel_url:
-            self.page.add_pixel(pixel_url)
-        html = self.short.replace(self.page.html(), click)
         title = one_line(self.short.replace(self.title, click))
         message_id = (
             self.record_activity.message_id
             or headers.message_id(tracking.base()))
         from_ = self.activity.email_from or sender()
         try:
-            message = compose(
+            values = [
                 sender() or from_, from_,
-                self.target.marketing_party.rec_name, address,
-                title, html, {
-                    'Message-ID': message_id,
-                    **self.activity.email_headers(self.record_activity),
-                    })
+                self.target.marketing_party.rec_name, address, title]
+            headers_ = {
+                'Message-ID': message_id,
+                **self.activity.email_headers(self.record_activity),
+                }
+            if self.stencil:
+                html, text = self.stencil.fill(
+                    self.words, click, unsubscribe, self.pixel_url)
+                message = letter(*values, text, html, headers_)
+            else:
+                self.page.rewrite(click, unsubscribe)
+                if self.pixel_url:
+                    self.page.add_pixel(self.pixel_url)
+                html = self.short.replace(self.page.html(), click)
+                message = compose(*values, html, headers_)
         except Exception as exception:
             return failed('message_invalid', repr(exception))
         return Parcel(
@@ -351,9 +387,11 @@ class Draft:
             content=message,
             message_id=message_id,
             sender=address_of(sender() or from_),
-            subject=title)
+            subject=title,
+            to=getattr(message, 'to', None))
 
 
+@functools.lru_cache(maxsize=64)
 def _plain(function):
     "Make the function of the reports usable with views, and harmless"
     function = limited(function)

@@ -58,12 +58,14 @@ class Parcel(NamedTuple):
     :param message_id: the identifier it has from the first try on.
     :param sender: the address that gets what can not be delivered.
     :param subject: the title it has in the log.
+    :param to: the recipient as the log shows it.
     """
     recipient: str
     content: Any
     message_id: str
     sender: Optional[str] = None
     subject: Optional[str] = None
+    to: Optional[str] = None
 
 
 def done():

@@ -53,7 +53,10 @@ def _derive(key):
 
 def _crypt(key, tag, payload):
     stream = hmac.digest(key, tag, hashlib.sha256)
-    return bytes(p ^ s for p, s in zip(payload, stream))
+    size = len(payload)
+    return (
+        int.from_bytes(payload, 'big') ^ int.from_bytes(stream[:size], 'big')
+        ).to_bytes(size, 'big')
 
 
 def _tag(key, kind, payload):

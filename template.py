@@ -10,7 +10,7 @@ A template is compiled once and can be rendered by any number of threads.
 
 import html
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from genshi.core import (
@@ -27,6 +27,7 @@ from .sandbox import (
 from .sandbox_runtime import Budget, Scope
 from .sandbox_values import (
     BUILTINS, SAFE_DATETIME, Offer, Refused, Value, limited)
+from .shape import compact, trace
 from .template_directives import MARKUP_DIRECTIVES, TEXT_DIRECTIVES, chains
 
 __all__ = [
@@ -339,22 +340,28 @@ class _Template:
 
         :raises TemplateRenderError: whatever goes wrong.
         """
+        return self._run(context, self._join)
+
+    def _join(self, scope):
+        room, chunks = self.limits.output, []
+        for chunk in self._serialize(self._template.generate(scope)):
+            room -= len(chunk)
+            if room < 0:
+                raise Refused("the result is too long")
+            chunks.append(chunk)
+        return ''.join(chunks)
+
+    def _run(self, context, function):
         limits = self.limits
         scope = Scope(
             context, Budget(limits.steps, limits.room, limits.seconds))
-        room, chunks = limits.output, []
         try:
-            for chunk in self._serialize(self._template.generate(scope)):
-                room -= len(chunk)
-                if room < 0:
-                    raise Refused("the result is too long")
-                chunks.append(chunk)
+            return function(scope)
         except genshi.TemplateError as error:
             line = error.lineno if error.lineno > 0 else None
             raise TemplateRenderError(str(error.msg), line=line) from error
         except Exception as error:
             raise render_error(error) from error
-        return ''.join(chunks)
 
 
 class Markup(_Template):
@@ -385,6 +392,31 @@ class Markup(_Template):
 
     def _serialize(self, stream):
         return self._serializer(_guard(stream, self.limits.output))
+
+    @cached_property
+    def _compact(self):
+        return compact(self._template.stream)
+
+    def shape(self, context):
+        """
+        Return the shape of the result, its words and the function that
+        returns it with places for the words; or None if it has no shape.
+
+        The function returns None if a word would have a meaning.
+
+        :raises TemplateRenderError: whatever goes wrong.
+        """
+        traced = self._run(
+            context, lambda scope: trace(self._compact, scope))
+        if traced is None:
+            return
+        shape, words, get_events = traced
+
+        def outline():
+            events = get_events()
+            if events is not None:
+                return ''.join(self._serialize(iter(events)))
+        return shape, words, outline
 
 
 class Text(_Template):

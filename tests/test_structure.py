@@ -35,14 +35,16 @@ ROOMS = {
     'headers': set(),
     'mail': {
         'compose', 'delivery', 'headers', 'mixin', 'reader', 'retry',
-        'template', 'tracking'},
+        'stencil', 'template', 'tracking'},
+    'stencil': {'compose', 'shape'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
     'sandbox_runtime': {'sandbox_values'},
     'sandbox_values': set(),
+    'shape': {'sandbox_values'},
     'template': {
-        'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values',
+        'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values', 'shape',
         'template_directives'},
     'template_directives': {'sandbox', 'sandbox_values'},
     # the public URLs
@@ -93,6 +95,8 @@ FORBIDDEN = {
     'routes': {'genshi', 'smtplib', 'sql'},
     'sandbox': {'sql', 'trytond.model'},
     'seal': {'sql', 'trytond.model', 'trytond.pool'},
+    'shape': {'smtplib', 'sql', 'trytond.model'},
+    'stencil': {'genshi', 'smtplib', 'sql', 'trytond.model'},
     'template': {'smtplib', 'sql', 'trytond.model'},
     'tracking': {'genshi', 'smtplib'},
     'verdict': {'sql', 'trytond.model', 'trytond.pool'},

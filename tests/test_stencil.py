@@ -1,0 +1,184 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import email
+import unittest
+from email.policy import SMTP, default
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trytond.modules.marketing_automation.compose import Page, compose, text_of
+from trytond.modules.marketing_automation.stencil import Stencil, letter
+from trytond.modules.marketing_automation.template import (
+    Markup, TemplateRenderError)
+
+PIXEL = 'https://example.com/m/pixel'
+
+# What is around the values, also what the text part treats in its own way
+FRAGMENTS = [
+    '<p>Hello ${a}!</p>',
+    '<p>${a} ${b}</p>',
+    '<p>${a}${b}</p>',
+    '<p>Dear <b>${a}</b>, <i> ${b} </i>bye</p>',
+    '<p>${a}. And - or + more</p>',
+    '<p>1${a}</p><p>- ${a}</p>',
+    '<h1>${a}</h1>',
+    '<ul><li>${a}</li><li py:if="b">${b}</li></ul>',
+    '<ol><li py:for="c in [a, b, a]">${c}</li></ol>',
+    '<table><tr><th>${a}</th><td>${b}</td></tr></table>',
+    '<pre>${a}\n  ${b}</pre>',
+    '<p><code>${a}</code></p>',
+    '<blockquote>${a}<br/>${b}</blockquote>',
+    '<a href="https://example.com/${a}">${b}</a>',
+    '<a href="https://example.com/?a=${a}&amp;b=${b}#x">here</a>',
+    '<a href="${a}">${a}</a>',
+    '<a href="https://example.com/${a}" title="${b}">title</a>',
+    '<a href="https://example.com/${a}">https://example.com/${a}</a>',
+    '<a href="mailto:x@example.com?subject=${a}">mail</a>',
+    '<a href="https://example.com/${a}" data-track="no">plain</a>',
+    '<a href="unsubscribe">${a}</a>',
+    '<a href="unsubscribe|https://example.com/bye/${a}">bye</a>',
+    '<img src="https://example.com/${a}.png" alt="${b}"/>',
+    '<p style="color: ${a}">styled</p>',
+    '<p py:attrs="{\'title\': a}">attributes</p>',
+    '<p py:choose="a"><b py:when="b">same</b><i py:otherwise="">${a}</i></p>',
+    '<p py:with="c = a + b">${c}</p>',
+    '<span py:strip="a">${b}</span>',
+    '<p py:content="a">gone</p>',
+    '<style>p { color: ${a} }</style>',
+    '<title>${a}</title>',
+    '<!--[if mso]><a href="https://example.com/mso">mso</a><![endif]-->',
+    '<p>*${a}* _${b}_ `${a}` [${a}](${b})</p>',
+    '<p>http://${a}/ and www.${b}.example.com</p>',
+    '<em>${a}</em><em>${b}</em>${a}',
+    ]
+VALUES = st.one_of(
+    st.sampled_from([
+            '', None, 'Alice', 'Zoé', "Jean-Luc O'Neil", 'Acme Inc.', '1.',
+            '12', '- x', '+ x', '<b>', '&amp;', ' x ', 'a  b', 'a\nb', '*a*',
+            '_a_', '[x](y)', 'javascript:alert(1)', 'https://example.com/',
+            'unsubscribe', 'x|y', '"', "'", 'ÿ', '\xa0', '漢字', 'a.',
+            'www.example.com', 'red', 'A', '#', 'a,b', 'Mr. X', 'x' * 300]),
+    st.text(max_size=12),
+    st.from_regex(r"[A-Za-zÀ-ž][A-Za-zÀ-ž0-9 .,'-]{0,20}", fullmatch=True))
+
+
+def click(url):
+    return f'https://example.com/m/c/{abs(hash(url))}'
+
+
+def unsubscribe(url):
+    return f'https://example.com/m/u/{abs(hash(url))}'
+
+
+def slowly(template, context):
+    page = Page(template.render(context))
+    urls = page.urls
+    page.rewrite(click, unsubscribe)
+    page.add_pixel(PIXEL)
+    html = page.html()
+    return html, text_of(html), urls
+
+
+class StencilTestCase(unittest.TestCase):
+    "Test what is made of a stencil is what is made without"
+
+    @settings(deadline=None, max_examples=150)
+    @given(
+        st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=6),
+        VALUES, VALUES, VALUES, VALUES)
+    def test_fill(self, fragments, a, b, c, d):
+        "Test the parts and the URLs, cut for others or for the same"
+        template = Markup('<html><body>%s</body></html>' % ''.join(fragments))
+        first, second = {'a': a, 'b': b}, {'a': c, 'b': d}
+        try:
+            traced = template.shape(first), template.shape(second)
+            page = Page(template.render(first))
+            expected = slowly(template, second)
+        except TemplateRenderError:
+            return
+        if None in traced or traced[0][0] != traced[1][0]:
+            return
+        (_, words, outline), (_, others, _) = traced
+        stencil = Stencil.cut(outline(), words, page)
+        if not stencil:
+            return
+        result = stencil.fill(others, click, unsubscribe, PIXEL)
+        self.assertEqual(
+            (*result, stencil.urls(others)), expected)
+
+    def test_used(self):
+        "Test the usual mails have a stencil"
+        for fragment in FRAGMENTS[:9] + FRAGMENTS[13:15] + FRAGMENTS[20:21]:
+            with self.subTest(fragment=fragment):
+                template = Markup(f'<html><body>{fragment}</body></html>')
+                context = {'a': "Alice", 'b': "Bob"}
+                _, words, outline = template.shape(context)
+                self.assertTrue(Stencil.cut(
+                        outline(), words, Page(template.render(context))))
+
+    def test_shape(self):
+        "Test results that differ in more than words have different shapes"
+        template = Markup(
+            '<p>${a}<b py:if="b">x</b><i py:for="c in d">${c}</i></p>')
+
+        def shape(**values):
+            return template.shape(values)[0]
+
+        base = shape(a="A", b=True, d=["x"])
+        self.assertEqual(base, shape(a="B", b=1, d=["y"]))
+        for other in [
+                shape(a="A", b=False, d=["x"]),
+                shape(a=None, b=True, d=["x"]),
+                shape(a="A", b=True, d=["x", "y"])]:
+            self.assertNotEqual(base, other)
+
+    def test_no_shape(self):
+        "Test values that may have a meaning have no shape"
+        template = Markup('<p>${a}</p>')
+        for value in [
+                '', '<b>', '1.', '*', '[x]', ' a', 'a ', 'a\nb', '&', '_a_',
+                'x' * 300]:
+            with self.subTest(value=value):
+                self.assertIsNone(template.shape({'a': value}))
+
+    @settings(deadline=None, max_examples=100)
+    @given(
+        st.sampled_from([
+                "Alice", "Zoé", "Doe, John", 'A "B" C', "", "x" * 90,
+                "=?utf-8?q?x?=", "a@b", "漢字 " * 30]) | st.text(max_size=20),
+        st.sampled_from([
+                'a@example.com', 'x' * 60 + '@' + 'y' * 50 + '.example',
+                "o'neil+x@example.com"]),
+        st.sampled_from([
+                "Hello", "", "x" * 100, "Héllo", "=?utf-8?q?x?=", ": x"])
+        | st.text(max_size=90),
+        st.text(max_size=300), st.text(max_size=300))
+    def test_letter(self, name, address, subject, text, html):
+        "Test the letter reads like the message"
+        headers = {
+            'Message-ID': '<1@example.com>',
+            'List-Unsubscribe': f'<https://example.com/{"u" * 90}>',
+            }
+        html = f'<p>{html}</p>'.replace('\x00', '')
+        message = email.message_from_bytes(compose(
+                'shop@example.com', 'Shop <shop@example.com>', name, address,
+                subject, html, headers).as_bytes(policy=SMTP), policy=default)
+        expected = message.get_body(['plain']).get_content()
+        data = letter(
+            'shop@example.com', 'Shop <shop@example.com>', name, address,
+            subject, text_of(html), html, headers)
+        self.assertTrue(data.isascii())
+        read = email.message_from_bytes(bytes(data), policy=default)
+        self.assertEqual(read.get_body(['plain']).get_content(), expected)
+        self.assertEqual(
+            read.get_body(['html']).get_content(),
+            message.get_body(['html']).get_content())
+        for values in [message, read]:
+            del values['Date']
+            del values['Content-Type']
+        self.assertEqual(
+            sorted((n, str(v)) for n, v in read.items()),
+            sorted((n, str(v)) for n, v in message.items()))
+        self.assertEqual(data['To'], data.to)
