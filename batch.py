@@ -145,6 +145,20 @@ class RecordActivity(metaclass=PoolMeta):
                 group_by=[table.claim, table.claimed_at]))
         return dict(cursor.fetchall())
 
+    @classmethod
+    def targets(cls, ids):
+        "Return the id, the record's id and the target (as text) of each"
+        Record = Pool().get('marketing.automation.record')
+        table = cls.__table__()
+        record = Record.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.join(
+                record, condition=table.record == record.id).select(
+                    table.id, table.record, record.record,
+                    where=fields.SQL_OPERATORS['in'](table.id, ids),
+                    order_by=[table.id]))
+        return cursor.fetchall()
+
     # What becomes of it
 
     @property

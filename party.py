@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+from sql import Literal
+
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
@@ -40,39 +42,53 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
         company = Transaction().context.get('company')
 
         codes = dict.fromkeys(map(int, parties))
-        values = Language.search([
-                ('party', 'in', list(codes)),
-                ('lang', '!=', None),
-                ])
+        cursor = Transaction().connection.cursor()
+        table = Language.__table__()
+        lang = pool.get('ir.lang').__table__()
+        # Not as records: the instances cost with the square of their number
+        cursor.execute(*table.join(
+                lang, condition=table.lang == lang.id).select(
+                table.id, table.party, lang.code,
+                table.company if 'company' in Language._fields
+                else Literal(None),
+                where=fields.SQL_OPERATORS['in'](table.party, list(codes))))
 
         def rank(value):
             # The crons have no company: what a party speaks with any company
             # is better than nothing
-            value_company = getattr(value, 'company', None)
+            id_, _, _, value_company = value
             if not value_company:
-                return 1, -value.id
-            return 2 if value_company.id == company else 0, -value.id
+                return 1, -id_
+            return 2 if value_company == company else 0, -id_
 
-        for value in sorted(values, key=rank):
-            codes[value.party.id] = value.lang.code
+        for _, party, code, _ in sorted(cursor, key=rank):
+            codes[party] = code
         return codes
 
     @classmethod
     def marketing_emails(cls, parties):
         ContactMechanism = Pool().get('party.contact_mechanism')
 
+        cursor = Transaction().connection.cursor()
+        table = ContactMechanism.__table__()
         emails = dict.fromkeys(map(int, parties))
-        for mechanism in ContactMechanism.search([
-                    ('party', 'in', list(emails)),
-                    ('type', '=', 'email'),
-                    ],
-                order=[
-                    ('party', 'ASC'),
-                    ('sequence', 'ASC NULLS FIRST'),
-                    ('id', 'ASC'),
-                    ]):
-            if not emails[mechanism.party.id]:
-                emails[mechanism.party.id] = mechanism
+        cursor.execute(*table.select(
+                table.party, table.id,
+                where=table.id.in_(ContactMechanism.search([
+                            ('party', 'in', list(emails)),
+                            ('type', '=', 'email'),
+                            ], order=[], query=True)),
+                order_by=[
+                    table.party.asc, table.sequence.asc.nulls_first,
+                    table.id.asc]))
+        first = {}
+        for party, id_ in cursor:
+            first.setdefault(party, id_)
+        mechanisms = ContactMechanism.browse(list(first.values()))
+        for mechanism in mechanisms[:1]:
+            # An instance reads also those which follow it
+            mechanism.value
+        emails.update(zip(first, mechanisms))
         return emails
 
 
