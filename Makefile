@@ -22,6 +22,8 @@ help:  ## Print the targets
 	@echo "  DATABASE=sqlite           databases (sqlite postgresql)"
 	@echo "  TEST=tests.test_module    modules, classes or methods (all)"
 	@echo "  ARGS=\"-f -k pattern\"      options for unittest"
+	@echo "Variables of benchmark:"
+	@echo "  N=10000                   recipients"
 	@echo "Variables of demo:"
 	@echo "  STAY=1                    stay up, with the web client (npm)"
 
@@ -48,6 +50,14 @@ lint:  ## Run the linters
 demo:  ## Live through a campaign in a minute: mails, opens, clicks
 	@$(PYTHON) tools/environment.py 8.0
 	@STAY="$(STAY)" .venv/8.0/bin/python demo/run.py
+
+# The recipients: make benchmark N=100000
+N ?= 10000
+
+.PHONY: benchmark
+benchmark:  ## Measure what a recipient costs, on PostgreSQL (N=10000)
+	@$(PYTHON) tools/environment.py 8.0
+	@.venv/8.0/bin/python benchmarks/run.py --number $(N)
 
 .PHONY: clean
 clean:  ## Remove what the targets made, but the environments

@@ -1,0 +1,260 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import unittest
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from trytond import backend
+from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
+from trytond.pool import Pool
+from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.transaction import Transaction
+
+from .tools import BASE, configured
+
+FEW, MANY = 10, 100
+TEMPLATE = """<html><body>
+<p>Hello ${record.name}</p>
+<a href="https://shop.example.com/">Shop</a>
+<a href="https://shop.example.com/cart/${record.id}">Cart</a>
+<a href="unsubscribe">Unsubscribe</a>
+</body></html>"""
+CONDITION = (
+    '{"__class__": "Not", "v": {"__class__": "Equal", "s1": {'
+    '"__class__": "Get", "v": {"__class__": "Eval", "v": "self", "d": {}}, '
+    '"k": "name", "d": ""}, "s2": "Nobody"}}')
+
+
+@contextmanager
+def counted():
+    "Yield the list of the statements"
+    statements = []
+    if backend.name == 'sqlite':
+        connection = Transaction().connection
+        connection.set_trace_callback(statements.append)
+        try:
+            yield statements
+        finally:
+            connection.set_trace_callback(None)
+    else:
+        from trytond.backend.postgresql.database import LoggingCursor
+        execute = LoggingCursor.execute
+
+        def counting(self, query, *args, **kwargs):
+            statements.append(query)
+            return execute(self, query, *args, **kwargs)
+        with patch.object(LoggingCursor, 'execute', counting):
+            yield statements
+
+
+class StatementsTestCase(unittest.TestCase):
+    "Test the number of statements does not grow with the records"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        activate_module('marketing_automation', 'en')
+
+    def setUp(self):
+        super().setUp()
+        manager = configured(
+            email__from='shop@example.com',
+            marketing__automation_base=BASE,
+            marketing__quarantine=0,
+            marketing__machine_seconds=0)
+        manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+
+    def create_scenario(self, count, children=(), **values):
+        pool = Pool()
+        Party = pool.get('party.party')
+        Scenario = pool.get('marketing.automation.scenario')
+        Activity = pool.get('marketing.automation.activity')
+        Lang = pool.get('ir.lang')
+        lang, = Lang.search([('code', '=', 'en')])
+        parties = Party.create([{
+                    'name': f"Party {i}",
+                    'lang': lang.id,
+                    'contact_mechanisms': [('create', [{
+                                    'type': 'email',
+                                    'value': f'party.{i}@example.com',
+                                    }])],
+                    } for i in range(count)])
+        scenario, = Scenario.create([{
+                    'name': "Scenario",
+                    'model': 'party.party',
+                    'domain': f'[["id", "in", {[p.id for p in parties]}]]',
+                    'state': 'running',
+                    }])
+        activity, = Activity.create([{
+                    'name': "Root", 'parent': str(scenario), **values}])
+        Activity.create([{
+                    'name': "Child", 'parent': str(activity), **child}
+                for child in children])
+        return scenario, activity
+
+    def create_mails(self, count, **values):
+        return self.create_scenario(
+            count, action='send_email', email_title="Hello ${record.name}",
+            email_template=TEMPLATE, **values)
+
+    @contextmanager
+    def task(self):
+        "Do as a task, which knows nothing yet"
+        transaction = Transaction()
+        transaction.counter += 1
+        for cache in transaction.cache.values():
+            cache.clear()
+        with transaction.set_user(0), transaction.reset_context():
+            yield
+
+    def assertConstant(self, function, prepare):
+        "Assert that it needs the same statements for many as for few"
+        counts = []
+        # The first fills the caches of the process
+        for count in [FEW, FEW, MANY]:
+            arguments = prepare(count)
+            with self.task(), counted() as statements:
+                function(*arguments)
+            counts.append(len(statements))
+        _, few, many = counts
+        self.assertEqual(many, few, '\n'.join(
+                str(s)[:120] for s in statements))
+        return many
+
+    def entered(self, count, mails=False, **values):
+        "Return the activity and the ids of those which are due for it"
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        create = self.create_mails if mails else self.create_scenario
+        scenario, activity = create(count, **values)
+        Pool().get('marketing.automation.record').enter(
+            scenario, dt.datetime.now())
+        ids = [r.id for r in RecordActivity.search(
+                [('activity', '=', activity.id)])]
+        self.assertEqual(len(ids), count)
+        return activity.id, ids
+
+    def execute(self, activity, ids):
+        "Do what is done of a batch, without the hand-over"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        now, number = dt.datetime.now(), 1
+        activity = Activity(activity)
+        self.assertTrue(RecordActivity.has_due(activity.id, now))
+        self.assertEqual(
+            len(RecordActivity.due(activity.id, now, len(ids))), len(ids))
+        outcomes = RecordActivity.decide(activity, ids)
+        parcels = {
+            i: o for i, o in outcomes.items() if isinstance(o, Parcel)}
+        RecordActivity.store({
+                i: o for i, o in outcomes.items()
+                if isinstance(o, Outcome)}, now, number)
+        RecordActivity.store_sending(parcels, now, number)
+        if parcels:
+            self.assertEqual(len(parcels), len(ids))
+            # This is part of the hand-over of each
+            RecordActivity.store(
+                dict.fromkeys(parcels, done()), now, number)
+            activity.log_send_email(parcels)
+        RecordActivity.follow(activity, number)
+
+    @with_transaction()
+    def test_enter(self):
+        "Test the entry"
+        Record = Pool().get('marketing.automation.record')
+
+        def prepare(count):
+            scenario, _ = self.create_scenario(count)
+            return [scenario.id]
+
+        def enter(scenario):
+            Scenario = Pool().get('marketing.automation.scenario')
+            Record.enter(Scenario(scenario), dt.datetime.now())
+        self.assertConstant(enter, prepare)
+
+    @with_transaction()
+    def test_step(self):
+        "Test the execution without action, with children"
+        self.assertConstant(
+            self.execute,
+            lambda count: self.entered(count, children=[{}, {}]))
+
+    @with_transaction()
+    def test_condition(self):
+        "Test the execution with a condition"
+        self.assertConstant(
+            self.execute,
+            lambda count: self.entered(count, condition=CONDITION))
+
+    @with_transaction()
+    def test_send(self):
+        "Test the composition of mails, their claim and their log"
+        self.assertConstant(
+            self.execute, lambda count: self.entered(count, mails=True))
+
+    @with_transaction()
+    def test_outcome(self):
+        "Test the outcome of one mail is one statement"
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        _, ids = self.entered(2, mails=True)
+        with counted() as statements:
+            RecordActivity.store({ids[0]: done()}, dt.datetime.now(), 1)
+        self.assertEqual(len(statements), 1, statements)
+
+    @with_transaction()
+    def test_hit(self):
+        "Test a hit is one statement"
+        Hit = Pool().get('marketing.automation.hit')
+        _, (id_,) = self.entered(1, mails=True)
+        with counted() as statements:
+            Hit.add('open', record_activity=id_, user_agent="Firefox")
+        self.assertEqual(len(statements), 1, statements)
+
+    @with_transaction()
+    def test_react(self):
+        "Test the reaction on hits"
+        pool = Pool()
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Hit = pool.get('marketing.automation.hit')
+
+        def prepare(count):
+            activity, ids = self.entered(
+                count, mails=True, children=[{'event': 'email_opened'}])
+            now = dt.datetime.now()
+            RecordActivity.store(dict.fromkeys(ids, done()), now, 1)
+            RecordActivity.follow(
+                pool.get('marketing.automation.activity')(activity), 1)
+            for id_ in ids:
+                Hit.add('open', record_activity=id_, user_agent="Firefox")
+            return []
+
+        self.assertConstant(RecordActivity.react, prepare)
+        self.assertTrue(RecordActivity.search(
+                [('email_opened', '=', True)], count=True))
+
+    @with_transaction()
+    def test_lists(self):
+        "Test the lists with their figures"
+        pool = Pool()
+        for name, figures in [
+                ('scenario', [
+                        'record_count', 'block_rate', 'block_rate_trend',
+                        'waiting_count', 'done_count']),
+                ('activity', [
+                        'record_count', 'email_opened', 'email_open_rate',
+                        'email_open_rate_trend', 'email_click_rate_trend',
+                        'email_click_through_rate_trend',
+                        'waiting_count', 'done_count'])]:
+            Model = pool.get(f'marketing.automation.{name}')
+
+            def prepare(count):
+                for _ in range(count // FEW):
+                    self.entered(1, mails=True)
+                return [[r.id for r in Model.search([])]]
+
+            with self.subTest(list=name):
+                self.assertConstant(
+                    lambda ids: Model.read(ids, figures), prepare)
