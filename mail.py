@@ -32,8 +32,8 @@ from .template import SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited
 _markup = functools.lru_cache(maxsize=256)(Markup)
 _text = functools.lru_cache(maxsize=256)(Text)
 # The stencils by shape of a template; they keep it as the shape needs it
-_stencils = functools.lru_cache(maxsize=256)(lambda template: {})
-_MAX_STENCILS = 50
+_stencils = functools.lru_cache(maxsize=32)(lambda template: {})
+_MAX_STENCILS = 20
 
 
 def sender():
@@ -191,12 +191,15 @@ class Activity(metaclass=PoolMeta):
 
     def _email_drafts(self, language, record_activities):
         "Return the drafts rendered in the language"
+        targets = [r.record.record for r in record_activities]
         context = {'language': language} if language else {}
+        is_other = language and language != Transaction().language
         with Transaction().set_context(**context), inactive_records():
             activity = self.__class__(self.id)
-            Target = record_activities[0].record.record.__class__
-            targets = Target.browse(
-                [r.record.record.id for r in record_activities])
+            if is_other:
+                # The instances keep the language of where they come from
+                Target = targets[0].__class__
+                targets = Target.browse([t.id for t in targets])
             readers = Readers()
             drafts = []
             for record_activity, target in zip(record_activities, targets):
@@ -322,7 +325,7 @@ class Draft:
             if len(stencils) >= _MAX_STENCILS:
                 return False
             stencils[shape] = Stencil.cut(
-                outline(), self.words, self._page(template, context))
+                outline, self.words, self._page(template, context))
         self.stencil = stencils[shape]
         return bool(self.stencil)
 

@@ -12,6 +12,7 @@ import binascii
 import email
 import functools
 import hashlib
+import logging
 import re
 import secrets
 from email.message import EmailMessage
@@ -26,6 +27,8 @@ from .compose import (
 from .shape import PLACE, place
 
 __all__ = ['Letter', 'Stencil', 'letter']
+
+logger = logging.getLogger(__name__)
 
 # Quoted-printable never contains it (RFC 2045 6.7)
 _BOUNDARY = f'=_{secrets.token_hex(12)}'
@@ -94,22 +97,34 @@ class Stencil:
             return self._ends.setdefault(url, self._next())
 
         page.rewrite(click, unsubscribe)
-        self._pixel = self._next()
-        page.add_pixel(self._pixel)
+        pixel = self._next()
+        page.add_pixel(pixel)
         html = page.html()
         self._html, self._text = _split(html), _split(text_of(html))
-        self._clicks = [(_split(u), p) for u, p in self._clicks.items()]
-        self._ends = [(_split(u or ''), p) for u, p in self._ends.items()]
+        self._pixel = _number(pixel)
+        self._clicks = [
+            (_split(u), _number(p)) for u, p in self._clicks.items()]
+        self._ends = [
+            (_split(u or ''), _number(p)) for u, p in self._ends.items()]
 
     @classmethod
-    def cut(cls, html, words, page):
+    def cut(cls, outline, words, page):
         """
         Return the stencil of the HTML with places, or None if it does not
         give what the page with the words does.
+
+        :param outline: the function that returns the HTML, None if there is
+            none.
         """
-        if html is None:
+        try:
+            html = outline()
+            if html is None:
+                return
+            stencil = cls(html, len(words))
+        except Exception as exception:
+            # It is possible without
+            logger.info("no stencil error=%s", exception.__class__.__name__)
             return
-        stencil = cls(html, len(words))
         page.rewrite(_sample_click, _sample_end)
         page.add_pixel(_SAMPLE)
         html = page.html()
@@ -136,11 +151,11 @@ class Stencil:
         :param pixel: the URL of the pixel.
         """
         values = [*words, *[None] * (self._count - len(words))]
-        for url, place_ in self._clicks:
-            values[_number(place_)] = click(_fill(url, words))
-        for url, place_ in self._ends:
-            values[_number(place_)] = unsubscribe(_fill(url, words) or None)
-        values[_number(self._pixel)] = pixel
+        for url, number in self._clicks:
+            values[number] = click(_fill(url, words))
+        for url, number in self._ends:
+            values[number] = unsubscribe(_fill(url, words) or None)
+        values[self._pixel] = pixel
         return _fill(self._html, values), _fill(self._text, values)
 
 
