@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 import chart  # noqa: E402
 import outside  # noqa: E402
 import postgresql  # noqa: E402
+import table  # noqa: E402
 
 NAME = 'benchmark'
 DOC = ROOT / 'doc'
@@ -301,12 +302,21 @@ def show(rows, floors):
         print(f"{name:40}{'':16}{value:9.3f}")
 
 
+def write(result, path):
+    "Write what the documentation shows of the result"
+    path.with_suffix('.svg').write_text(chart.draw(result))
+    for name in ['rows', 'sending', 'floors']:
+        path.with_name(f'{path.stem}_{name}.csv').write_text(
+            getattr(table, name)(result))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--number', '-n', type=int, default=10_000)
     parser.add_argument('--only', nargs='*', help="the parts to measure")
     parser.add_argument(
-        '--out', type=Path, default=DOC / 'performance.json')
+        '--out', type=Path,
+        default=DOC / 'performance' / 'benchmark.json')
     options = parser.parse_args()
 
     with ExitStack() as stack:
@@ -332,8 +342,9 @@ def main():
         'rows': benchmark.rows,
         'floors': measured,
         }
+    options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + '\n')
-    options.out.with_suffix('.svg').write_text(chart.draw(result))
+    write(result, options.out)
 
 
 if __name__ == '__main__':
