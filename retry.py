@@ -14,6 +14,10 @@ __all__ = ['insist', 'place', 'transient']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
+# Those of PostgreSQL: a lock not available, the server shuts down or starts
+_AGAIN = {'55P03', '57P01', '57P02', '57P03'}
+# The classes of conflicts with others and of lost connections
+_AGAIN_CLASSES = {'40', '08'}
 
 
 def transient(exception):
@@ -22,8 +26,11 @@ def transient(exception):
         return True
     if not isinstance(exception, backend.DatabaseOperationalError):
         return False
-    return backend.name != 'sqlite' or any(
-        word in str(exception) for word in _BUSY)
+    if backend.name == 'sqlite':
+        return any(word in str(exception) for word in _BUSY)
+    # Without code it is not the server that speaks: it is out of reach
+    code = getattr(exception, 'sqlstate', None)
+    return not code or code in _AGAIN or code[:2] in _AGAIN_CLASSES
 
 
 def insist(function, factor=1):
