@@ -7,6 +7,7 @@ Read and write the record activities of a batch, always many at once.
 import datetime as dt
 
 from sql import Literal, Null, Values
+from sql.conditionals import Case, Coalesce
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
@@ -22,6 +23,8 @@ except ImportError:
     Conflict = None
 
 _SLICE = 500
+# The number of parameters of a statement is limited
+_INSERT_SLICE = 2000
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -169,16 +172,19 @@ class RecordActivity(metaclass=PoolMeta):
             and self.reason in {'no_party', 'no_address'})
 
     @classmethod
-    def store(cls, outcomes, now, number=None):
+    def store(cls, outcomes, now, number=None, handed_over=False):
         """
-        Write the outcomes, a dictionary by id.
+        Write the outcomes, a dictionary by id, and return how many were.
 
         What is done keeps the number of the claim until its children are
-        planned.
+        planned.  What was handed over is only written as long as the claim
+        has it: meanwhile it may have been taken away, by an erasure.
         """
         pool = Pool()
         Record = pool.get('marketing.automation.record')
         now = now.replace(microsecond=0)
+        claim = number if handed_over else None
+        count = 0
         groups = {}
         for id_, outcome in outcomes.items():
             groups.setdefault(outcome, []).append(id_)
@@ -186,24 +192,26 @@ class RecordActivity(metaclass=PoolMeta):
         for outcome, ids in groups.items():
             if outcome.state == 'waiting':
                 if outcome.at:
-                    cls._store_until(ids, outcome)
+                    count += cls._store_until(ids, outcome, claim)
                 else:
-                    cls._store_postponed(ids, outcome, now)
+                    count += cls._store_postponed(ids, outcome, now, claim)
                 continue
-            cls._update(ids, {
+            written = cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
                     'detail': _storable(outcome.detail),
                     'ended_at': now,
                     'claim': number if outcome.state == 'done' else None,
                     'claimed_at': now if outcome.state == 'done' else None,
-                    })
-            if outcome.reason in cls._final_reasons():
+                    }, claim)
+            count += written
+            if written and outcome.reason in cls._final_reasons():
                 ended.setdefault(outcome.reason, []).extend(ids)
         for reason, ids in ended.items():
             Record.end(
                 {r.record.id for r in cls.browse(ids)}, reason,
                 blocked=reason in {'unsubscribed', 'no_marketing'})
+        return count
 
     @classmethod
     def _final_reasons(cls):
@@ -213,18 +221,19 @@ class RecordActivity(metaclass=PoolMeta):
             'party_inactive', 'unsubscribed', 'no_marketing'}
 
     @classmethod
-    def _store_until(cls, ids, outcome):
-        cls._update(ids, {
+    def _store_until(cls, ids, outcome, claim):
+        return cls._update(ids, {
                 'state': 'waiting',
                 'reason': outcome.reason,
                 'detail': _storable(outcome.detail),
                 'at': outcome.at.replace(microsecond=0),
                 'claim': None,
                 'claimed_at': None,
-                })
+                }, claim)
 
     @classmethod
-    def _store_postponed(cls, ids, outcome, now):
+    def _store_postponed(cls, ids, outcome, now, claim):
+        count = 0
         for record_activity in cls.browse(ids):
             attempts = (record_activity.attempts or 0) + 1
             delay = retry_delay(attempts)
@@ -240,24 +249,35 @@ class RecordActivity(metaclass=PoolMeta):
                     'reason': outcome.reason,
                     'at': now + max(delay, outcome.delay or delay),
                     }
-            cls._update([record_activity.id], {
+            count += cls._update([record_activity.id], {
                     **values,
                     'detail': _storable(outcome.detail),
                     'attempts': attempts,
                     'claim': None,
                     'claimed_at': None,
-                    })
+                    }, claim)
+        return count
 
     @classmethod
-    def _update(cls, ids, values):
+    def _update(cls, ids, values, claim=None):
+        """
+        Write the values and return the number of rows.
+
+        With a claim only what it is sending is written.
+        """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
+        count = 0
         for sub_ids in grouped_slice(ids, _SLICE):
+            where = fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
+            if claim is not None:
+                where &= (table.claim == claim) & (table.state == 'sending')
             cursor.execute(*table.update(
                     [getattr(table, n) for n in values],
                     list(values.values()),
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, list(sub_ids))))
+                    where=where))
+            count += cursor.rowcount
+        return count
 
     @classmethod
     def store_sending(cls, parcels, now, number):
@@ -295,25 +315,37 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def follow(cls, activity, number):
-        "Plan the children of what the claim has done and let it go"
+        """
+        Plan the children of what the claim has done and let it go.
+
+        The records that ended meanwhile have them only to show why not.
+        """
+        Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
+        records = Record.__table__()
         cursor = Transaction().connection.cursor()
         children = activity.active_children
         events = sorted({c.event for c in children if c.event})
-        cursor.execute(*table.select(
+        cursor.execute(*table.join(
+                records, condition=table.record == records.id
+                ).select(
                 table.id, table.record, table.ended_at,
+                Coalesce(records.end_reason, Case(
+                        (records.blocked == Literal(True), 'blocked'))),
                 *(getattr(table, f'{e}_at') for e in events),
                 where=(table.claim == number) & (table.state == 'done')))
         rows = cursor.fetchall()
         if not rows:
             return
+        now = dt.datetime.now().replace(microsecond=0)
         planned = []
-        for _, record, ended_at, *happened in rows:
+        for _, record, ended_at, end_reason, *happened in rows:
             happened = dict(zip(events, happened))
             for child in children:
-                planned.append([
-                        record, child.id,
-                        *cls._first_state(child, ended_at, happened)])
+                at, *state = cls._first_state(child, ended_at, happened)
+                if end_reason and state[0] == 'waiting':
+                    state = ['cancelled', end_reason, now]
+                planned.append([record, child.id, at, *state])
         cls._plan_rows(planned)
         cls._cancel_opposites(activity, [r[1] for r in rows])
         cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
@@ -334,19 +366,19 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _plan_rows(cls, rows):
         "Insert the rows of record, activity, date, state, reason and end"
-        if not rows:
-            return
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.insert(
-                [table.record, table.activity, table.at, table.state,
-                    table.reason, table.ended_at, table.email_opened,
-                    table.email_clicked, table.attempts, table.create_uid,
-                    table.create_date],
-                [[*row, False, False, 0, 0, CurrentTimestamp()]
-                    for row in rows],
-                on_conflict=Conflict(
-                    table, indexed_columns=[table.activity, table.record])))
+        for sub_rows in grouped_slice(rows, _INSERT_SLICE):
+            cursor.execute(*table.insert(
+                    [table.record, table.activity, table.at, table.state,
+                        table.reason, table.ended_at, table.email_opened,
+                        table.email_clicked, table.attempts, table.create_uid,
+                        table.create_date],
+                    [[*row, False, False, 0, 0, CurrentTimestamp()]
+                        for row in sub_rows],
+                    on_conflict=Conflict(
+                        table,
+                        indexed_columns=[table.activity, table.record])))
 
     @classmethod
     def _cancel_opposites(cls, activity, records):

@@ -15,6 +15,7 @@ import datetime as dt
 import logging
 import math
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 from sql import Literal
@@ -161,7 +162,8 @@ class Run:
             Activity.__queue__.execute([self.activity_id])
             return
         delay = self.RecordActivity.next_turn(self.activity)
-        if delay and not self.RecordActivity.pending_tasks(self.activity):
+        if (delay
+                and not self.RecordActivity.pending_tasks()[self.activity_id]):
             with Transaction().set_context(queue_scheduled_at=delay):
                 Activity.__queue__.execute([self.activity_id])
 
@@ -299,32 +301,33 @@ class Run:
         "Hand over the parcels and return those which were"
         RecordActivity = self.RecordActivity
         transaction = Transaction()
-        sent, ended = {}, set()
+        sent, still = {}, parcels.keys()
         started = looked = time.monotonic()
         for id_, parcel in parcels.items():
             if time.monotonic() - looked > _LOOK:
                 looked = time.monotonic()
                 running = RecordActivity.is_running(self.activity_id)
-                ended = RecordActivity.ended(number)
+                still = RecordActivity.still_sending(number)
                 transaction.rollback()
                 if (not running
                         or looked - started
                         > claim.DEADLINE.total_seconds()):
                     break
-            if id_ in ended:
-                # It is given back for the gates to say why
+            if id_ not in still:
+                # What is given back has the gates say why
                 continue
             try:
                 outcome = self.send(parcel)
             except CourierAway as exception:
                 self.go_away(exception)
                 break
-            if outcome.state == 'done':
-                sent[id_] = parcel
             self.trouble |= is_trouble(outcome)
             # What happened outside can not be undone
-            insist(lambda: RecordActivity.store(
-                    {id_: outcome}, dt.datetime.now(), number), factor=2)
+            stored = insist(lambda: RecordActivity.store(
+                    {id_: outcome}, dt.datetime.now(), number,
+                    handed_over=True), factor=2)
+            if stored and outcome.state == 'done':
+                sent[id_] = parcel
         if parcels:
             insist(lambda: RecordActivity.give_back([number]))
             if not self.away:
@@ -366,11 +369,26 @@ class RecordActivity(metaclass=PoolMeta):
         It is called by cron, applies what the recipients did and queues the
         execution of the activities which have something to do.
         """
+        try:
+            cls.react()
+        except Exception as exception:
+            if transient(exception):
+                raise
+            # What is due does not depend on what the recipients did
+            Transaction().rollback()
+            logger.error("failed reaction error=%s", place(exception))
+        cls.queue_due()
+
+    @classmethod
+    def queue_due(cls):
+        "Queue the execution of the activities which have something to do"
         Activity = Pool().get('marketing.automation.activity')
-        cls.react()
         now = dt.datetime.now()
-        for activity in cls.due_activities(now):
-            for _ in range(cls._task_count(activity, now)):
+        activities = cls.due_activities(now)
+        pending = cls.pending_tasks() if activities and has_worker() else {}
+        for activity in activities:
+            count = cls._task_count(activity, now, pending.get(activity.id, 0))
+            for _ in range(count):
                 Activity.__queue__.execute([activity])
 
     @classmethod
@@ -384,8 +402,11 @@ class RecordActivity(metaclass=PoolMeta):
         cls.process()
 
     @classmethod
-    def _task_count(cls, activity, now):
-        "Return the number of tasks worth to work on what is due"
+    def _task_count(cls, activity, now, pending):
+        """
+        Return the number of tasks worth to work on what is due, besides those
+        pending.
+        """
         if not has_worker():
             return 1
         table = cls.__table__()
@@ -397,21 +418,18 @@ class RecordActivity(metaclass=PoolMeta):
             limit=size * limit)
         cursor.execute(*due.select(Count(Literal(1))))
         count, = cursor.fetchone()
-        pending = cls.pending_tasks(activity)
         return max(1 if not pending else 0, math.ceil(count / size) - pending)
 
     @classmethod
-    def pending_tasks(cls, activity):
-        "Return the number of tasks that wait to execute the activity"
+    def pending_tasks(cls):
+        "Return the number of tasks that wait to execute each activity (id)"
         Queue = Pool().get('ir.queue')
-        count = 0
+        count = Counter()
         for task in Queue.search([('dequeued_at', '=', None)], order=[]):
             data = task.data
-            count += (
-                data['model'] == activity.__name__
-                and data['method'] == 'execute'
-                # The field returns lists as tuples
-                and data['instances'] == (activity.id,))
+            if (data['model'] == 'marketing.automation.activity'
+                    and data['method'] == 'execute'):
+                count.update(data['instances'])
         return count
 
     @classmethod

@@ -7,6 +7,7 @@ A gate looks at all of a batch at once, with a constant number of queries.
 """
 
 from sql import Literal, Null
+from sql.conditionals import Coalesce
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
@@ -47,8 +48,8 @@ class RecordActivity(metaclass=PoolMeta):
         return outcomes
 
     @classmethod
-    def ended(cls, number):
-        "Return the ids of the claim whose record has ended meanwhile"
+    def still_sending(cls, number):
+        "Return the ids which the claim still has to hand over"
         Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
         record = Record.__table__()
@@ -59,8 +60,9 @@ class RecordActivity(metaclass=PoolMeta):
                     table.id,
                     where=(table.claim == number)
                     & (table.state == 'sending')
-                    & ((record.end_reason != Null)
-                        | (record.blocked == Literal(True)))))
+                    & (record.end_reason == Null)
+                    & (Coalesce(record.blocked, Literal(False))
+                        == Literal(False))))
         return {id_ for id_, in cursor}
 
     @classmethod

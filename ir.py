@@ -6,7 +6,11 @@ from sql.functions import CurrentTimestamp
 
 from trytond.model import Index, fields
 from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
+
+# The number of parameters of a statement is limited
+_SLICE = 2000
 
 
 class Cron(metaclass=PoolMeta):
@@ -48,6 +52,11 @@ class Email(metaclass=PoolMeta):
         Log the e-mails that were sent: tuples of the activity's id, the
         record's id, the resource and the parcel.
         """
+        for sub_emails in grouped_slice(list(emails), _SLICE):
+            cls._log_marketing(list(sub_emails))
+
+    @classmethod
+    def _log_marketing(cls, emails):
         Address = Pool().get('ir.email.address')
         table = cls.__table__()
         address = Address.__table__()

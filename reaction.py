@@ -51,11 +51,14 @@ class RecordActivity(metaclass=PoolMeta):
         """
         Apply the hits on the public URLs that have not been yet.
 
-        It serves all hits, whatever it is called with.
+        It serves all hits, whatever it is called with.  The queue calls it
+        with some, then what became due by it is queued.
         """
         Hit = Pool().get('marketing.automation.hit')
         while rows := Hit.pending(limit=_SLICE):
             cls.apply_hits(rows)
+        if record_activities is not None:
+            cls.queue_due()
 
     @classmethod
     def apply_hits(cls, rows):

@@ -144,6 +144,16 @@ class RecordActivity(metaclass=PoolMeta):
             and party.marketing_paused_until
             and party.marketing_paused_until > now}
 
+    @classmethod
+    def still_sending(cls, number):
+        ids = super().still_sending(number)
+        with inactive_records():
+            record_activities = cls.browse(sorted(ids))
+        closed = cls._gate_target(None, record_activities)
+        closed.update(cls._gate_pause(
+                None, [r for r in record_activities if r.id not in closed]))
+        return ids - closed.keys()
+
     # Afterwards
 
     @classmethod

@@ -209,3 +209,24 @@ class OutcomeTestCase(PromiseTestCase):
         self.process()
         self.assertEqual(len(self.smtp.messages), 3)
         self.assertEqual(self.states, {'done': 3, 'cancelled': 7})
+
+    def test_erased_meanwhile(self):
+        "Test who is erased while the batch goes out stays so"
+        self.create_mails(10)
+
+        def erase(_):
+            if len(self.smtp.messages) == 2:
+                self.smtp.stall(1.2, 'accepted')
+                self.sql(
+                    "UPDATE marketing_automation_record_activity "
+                    "SET state = 'cancelled', reason = 'erased', claim = NULL "
+                    "WHERE state = 'sending'")
+
+        self.smtp.on_accept = erase
+        self.process()
+        # The one that was on its way is not known any more
+        self.assertEqual(len(self.smtp.messages), 3)
+        self.assertEqual(self.states, {'done': 2, 'cancelled': 8})
+        self.assertEqual(set(self.rows('claim')), {None})
+        (count,), = self.sql("SELECT COUNT(*) FROM ir_email")
+        self.assertEqual(count, 2)
