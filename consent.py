@@ -264,6 +264,8 @@ class Consent(ModelSQL, ModelView):
     def _is_undoable(self):
         return (
             self.change == 'stopped'
+            # Undoing the second of two pauses restores the first
+            and not self.undoes
             and self.scope in {'scenario', 'all', 'pause'}
             and self.at > dt.datetime.now() - _UNDO)
 
@@ -295,4 +297,16 @@ class Consent(ModelSQL, ModelView):
 
     def _undo_pause(self):
         Party = Pool().get('party.party')
-        Party.write([self.party], {'marketing_paused_until': None})
+        Party.write([self.party], {
+                'marketing_paused_until': self._former_pause})
+
+    @property
+    def _former_pause(self):
+        "The end of the pause before the entry, None if there was none"
+        for former in self.__class__.search([
+                    ('party', '=', self.party.id),
+                    ('scope', '=', 'pause'),
+                    ('id', '<', self.id),
+                    ], order=[('id', 'DESC')], limit=1):
+            if former.until and former.until > dt.datetime.now():
+                return former.until
