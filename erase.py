@@ -5,12 +5,17 @@ Forget an erased party, but not how many there were.
 """
 
 import datetime as dt
+import re
+import urllib.parse
 
+from sql import Literal
 from sql.conditionals import Case, Coalesce
+from sql.functions import Lower, Position
 from sql.operators import Concat
 
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import without_check_access
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
 
 
 class Erase(metaclass=PoolMeta):
@@ -25,6 +30,7 @@ class Erase(metaclass=PoolMeta):
         return super().to_erase(party_id) + [
             *self._erase_emails(party_id, records),
             *self._erase_hits(records),
+            *self._erase_links(party_id),
             *self._erase_records(records),
             # What remains tells when an unnamed party left
             (Consent, [('party', '=', party_id)], True,
@@ -86,6 +92,46 @@ class Erase(metaclass=PoolMeta):
             (Hit, domain, True,
                 ['agent', 'address', 'record', 'record_activity', 'applied'],
                 [None, None, None, None, True]),
+            ]
+
+    def _erase_links(self, party_id):
+        "Erase the URLs that a template made with an address of the party"
+        pool = Pool()
+        ContactMechanism = pool.get('party.contact_mechanism')
+        Link = pool.get('marketing.automation.link')
+        table = Link.__table__()
+        cursor = Transaction().connection.cursor()
+        with without_check_access(), inactive_records():
+            addresses = {
+                m.value.lower() for m in ContactMechanism.search([
+                        ('party', '=', party_id),
+                        ('type', '=', 'email'),
+                        ], order=[]) if m.value}
+        links = set()
+        for address in addresses:
+            where = Literal(False)
+            for text in {
+                    address,
+                    address.replace('@', '%40'),
+                    urllib.parse.quote(address, safe='').lower()}:
+                where |= Position(text, Lower(table.url)) > 0
+            cursor.execute(*table.select(table.id, table.url, where=where))
+            # Not those of ann@ for n@
+            exact = re.compile(
+                r'(?<![\w.-])' + re.escape(address) + r'(?!\.?\w|-)')
+            links.update(
+                id_ for id_, url in cursor
+                if exact.search(urllib.parse.unquote(url).lower()))
+        if links:
+            Link._target_cache.clear()
+
+        # It is unique and could be compared with that of a known URL
+        def digest(column):
+            return Concat('erased-', column.table.id)
+
+        return [
+            (Link, [('id', 'in', sorted(links))], True,
+                ['url', 'digest'], ['****', digest]),
             ]
 
     def _erase_emails(self, party_id, records):

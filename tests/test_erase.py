@@ -130,6 +130,36 @@ class EraseTestCase(unittest.TestCase):
         RecordActivity.process()
 
     @with_transaction()
+    def test_erase_links(self):
+        "Test the links with an address of the party are erased"
+        pool = Pool()
+        Link = pool.get('marketing.automation.link')
+        activity, (sent,) = create_mail(names=[NAME])
+        urls = {
+            'https://example.com/?e=%s': True,
+            'https://example.com/%s/more': True,
+            'https://example.com/?e=other.%s': False,
+            'https://example.com/?e=%s.au': False,
+            }
+        ids = Link.ids({
+                (activity.id, url % address)
+                for url in urls
+                for address in [
+                    ADDRESS.capitalize(), ADDRESS.replace('@', '%40')]})
+        for id_ in ids.values():
+            self.assertTrue(Link.target(id_))
+        self.erase(sent.record.record)
+        forget(Link)
+        for (_, url), id_ in ids.items():
+            erased = any(
+                e and url.lower().replace('%40', '@') == u % ADDRESS
+                for u, e in urls.items())
+            with self.subTest(url=url):
+                self.assertEqual(Link.target(id_) is None, erased)
+                if erased:
+                    self.assertNotIn('hildegard', Link(id_).url)
+
+    @with_transaction()
     def test_erase_many(self):
         "Test any number of parties can be erased"
         _, activity, _ = create_scenario()
