@@ -11,7 +11,6 @@ import logging
 
 import trytond.config as config
 from trytond.pool import Pool, PoolMeta
-from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -57,13 +56,15 @@ class Email(metaclass=PoolMeta):
     @classmethod
     def clean_marketing(cls, before):
         "Remove what was logged before and return how many"
-        emails = cls.search([
-                ('create_date', '<', before),
-                ['OR',
-                    ('marketing_automation_activity', '!=', None),
-                    ('marketing_automation_record', '!=', None),
-                    ],
-                ], order=[])
-        for sub_emails in grouped_slice(emails, _SLICE):
-            cls.delete(list(sub_emails))
-        return len(emails)
+        domain = [
+            ('create_date', '<', before),
+            ['OR',
+                ('marketing_automation_activity', '!=', None),
+                ('marketing_automation_record', '!=', None),
+                ],
+            ]
+        count = 0
+        while emails := list(cls.search(domain, limit=_SLICE, order=[])):
+            cls.delete(emails)
+            count += len(emails)
+        return count
