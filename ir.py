@@ -43,8 +43,10 @@ class Email(metaclass=PoolMeta):
     def __setup__(cls):
         super().__setup__()
         t = cls.__table__()
-        cls._sql_indexes.add(
-            Index(t, (t.marketing_automation_record, Index.Range())))
+        cls._sql_indexes.update({
+                Index(t, (t.marketing_automation_activity, Index.Range())),
+                Index(t, (t.marketing_automation_record, Index.Range())),
+                })
 
     @classmethod
     def log_marketing(cls, emails):
