@@ -37,7 +37,7 @@ test: environment  ## Run the suite on Tryton 8.0, on SQLite and PostgreSQL
 		--database $(DATABASE) --test "$(TEST)" --args=" $(ARGS)"
 
 .PHONY: test-all
-test-all:  ## Run the suite on every series, on SQLite and PostgreSQL
+test-all: lint  ## Run the linters and the suite on every series
 	@$(MAKE) --no-print-directory test SERIES="8.0 8.2"
 
 .PHONY: lint
