@@ -55,8 +55,11 @@ class Record(metaclass=PoolMeta):
         domain = [] if scenarios is None else [('id', 'in', list(scenarios))]
         by_model, ids = defaultdict(list), set()
         with without_check_access(), inactive_records():
+            # The module of a model may not be active any more
+            models = dict(Scenario.get_models())
             for scenario in Scenario.search(domain, order=[]):
-                by_model[scenario.model].append(scenario.id)
+                if scenario.model in models:
+                    by_model[scenario.model].append(scenario.id)
             for model, scenarios in by_model.items():
                 Target = pool.get(model)
                 target = Target.__table__()
