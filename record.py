@@ -4,7 +4,7 @@
 import datetime as dt
 import uuid
 
-from sql import Literal, Null, Select
+from sql import Conflict, Literal, Null, Select
 from sql.aggregate import Max
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp, Function
@@ -187,7 +187,10 @@ class Record(ModelSQL, ModelView):
                 & ~Exists(existing.select(
                         Literal(1),
                         where=(existing.scenario == scenario.id)
-                        & (existing.record == reference)))))
+                        & (existing.record == reference)))),
+            # Others may let it enter at the same time
+            on_conflict=Conflict(
+                table, indexed_columns=[table.scenario, table.record]))
 
     @classmethod
     def _enter_domain(cls, scenario):

@@ -3,6 +3,9 @@
 
 import datetime as dt
 import unittest
+from unittest.mock import patch
+
+from sql import Literal
 
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
@@ -135,6 +138,21 @@ class ConsentTestCase(unittest.TestCase):
         self.assertNotIn(parties[1], entered)
 
     @with_transaction()
+    def test_entered_meanwhile(self):
+        "Test who enters at the same time enters once"
+        Record = Pool().get(RECORD)
+        scenario, _, _ = create_scenario()
+        create_party()
+        count = Record.enter(scenario, dt.datetime.now())
+        self.assertTrue(count)
+        # What another transaction has let enter is not seen
+        with patch(
+                'trytond.modules.marketing_automation.record.Exists',
+                lambda query: Literal(False)):
+            self.assertEqual(Record.enter(scenario, dt.datetime.now()), 0)
+        self.assertEqual(Record.search([], count=True), count)
+
+    @with_transaction()
     def test_refused_late(self):
         "Test the flag is checked again when sending"
         table = Pool().get('party.party').__table__()
@@ -215,6 +233,48 @@ class ConsentTestCase(unittest.TestCase):
                     state(elsewhere)[:2], ('cancelled', 'cancelled'))
                 decide(waiting)
                 self.assertEqual(state(waiting), ('done', None, None, False))
+
+    @with_transaction()
+    def test_undo_pause(self):
+        "Test undo of a pause brings back the one before"
+        pool = Pool()
+        Consent = pool.get(CONSENT)
+        Party = pool.get('party.party')
+        now = dt.datetime.now().replace(microsecond=0)
+        for former, restored in [
+                (None, None),
+                (now - DAY, None),
+                (now + 3 * DAY, now + 3 * DAY)]:
+            with self.subTest(former=former), Transaction().set_user(0):
+                party = create_party()
+                _, _, (waiting,) = create_scenario(parties=[party])
+                record = waiting.record.id
+                Party.write([party], {'marketing_paused_until': former})
+                Consent.stop(record, 'pause', 'link')
+                number, entry = Consent.last(record)
+                self.assertEqual(
+                    Party(party.id).marketing_paused_until, entry.until)
+                for _ in range(2):
+                    self.assertEqual(Consent.undo(record, number), entry)
+                    self.assertEqual(
+                        Party(party.id).marketing_paused_until, restored)
+                self.assertIsNone(Consent.last(record))
+
+    @with_transaction()
+    def test_gone_model(self):
+        "Test scenarios of models that are not there any more hinder nothing"
+        pool = Pool()
+        Party = pool.get('party.party')
+        Scenario = pool.get('marketing.automation.scenario')
+        party = create_party()
+        gone, _, _ = create_scenario("Gone")
+        _, _, (waiting,) = create_scenario(parties=[party])
+        table = Scenario.__table__()
+        Transaction().connection.cursor().execute(*table.update(
+                [table.model], ['gone.model'], where=table.id == gone.id))
+        forget(Scenario)
+        Party.write([party], {'marketing_refused': True})
+        self.assertEqual(state(waiting), REFUSED)
 
     @with_transaction()
     def test_undo_others(self):
