@@ -203,16 +203,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         if field_names and 'parent' not in field_names:
             return
         for activity in activities:
-            visited = set()
-            parent = activity
-            while isinstance(parent, cls):
-                if parent.id in visited:
-                    raise ParentError(gettext(
-                            'marketing_automation.msg_activity_loop',
-                            activity=activity.rec_name))
-                visited.add(parent.id)
-                parent = parent.parent
-            if not parent or parent.id is None or parent.id < 0:
+            if not activity.root:
                 raise ParentError(gettext(
                         'marketing_automation.msg_activity_no_scenario',
                         activity=activity.rec_name))
@@ -221,13 +212,15 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
     def check_event(cls, activities, field_names=None):
         "Ensure that the parent can produce the event"
         if field_names and not (
-                field_names & {'parent', 'event', 'negative', 'action'}):
+                field_names
+                & {'parent', 'event', 'negative', 'action', 'active'}):
             return
         events = cls._parent_action_events()
         if field_names and 'action' in field_names:
-            activities = {*activities, *cls.search([
-                        ('parent', 'in', [str(a) for a in activities]),
-                        ])}
+            with inactive_records():
+                activities = {*activities, *cls.search([
+                            ('parent', 'in', [str(a) for a in activities]),
+                            ])}
         for activity in activities:
             if (activity.event
                     and activity.event not in events.get(
@@ -304,11 +297,16 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
 
     @property
     def root(self):
-        "The scenario, also before it is stored"
-        parent = self.parent
+        "The scenario, also before it is stored, None if there is none"
+        visited = set()
+        parent = self
         while isinstance(parent, self.__class__):
+            if parent.id in visited:
+                return None
+            visited.add(parent.id)
             parent = parent.parent
-        return parent
+        if parent is not None and (parent.id or -1) >= 0:
+            return parent
 
     def check_ready(self):
         "Raise an error if the activity can not be executed"
@@ -323,20 +321,10 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
     def compute_fields(self, field_names=None):
         values = super().compute_fields(field_names=field_names)
         if field_names is None or 'parent' in field_names:
-            scenario = self.root if self._is_rooted() else None
+            scenario = self.root
             if getattr(self, 'scenario', None) != scenario:
                 values['scenario'] = scenario.id if scenario else None
         return values
-
-    def _is_rooted(self):
-        visited = set()
-        parent = self
-        while isinstance(parent, self.__class__):
-            if parent.id in visited:
-                return False
-            visited.add(parent.id)
-            parent = parent.parent
-        return parent is not None and (parent.id or -1) >= 0
 
     @classmethod
     def on_modification(cls, mode, activities, field_names=None):
@@ -366,14 +354,25 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                         'marketing_automation.msg_activity_delete_history',
                         activity=activity.rec_name))
         elif mode == 'write' and 'parent' in values:
-            for activity in activities:
-                if (str(activity.parent) != str(values['parent'])
-                        and activity.scenario
-                        and activity.scenario.state == 'running'):
-                    raise AccessError(gettext(
-                            'marketing_automation.msg_activity_modify_parent',
-                            activity=activity.rec_name,
-                            scenario=activity.scenario.rec_name))
+            cls._check_move(activities, values['parent'])
+
+    @classmethod
+    def _check_move(cls, activities, parent):
+        "Ensure that the parent of the activities may change"
+        scenario = cls(parent=parent).root
+        for activity in activities:
+            if str(activity.parent) == str(parent) or not activity.scenario:
+                continue
+            if activity.scenario.state == 'running':
+                raise AccessError(gettext(
+                        'marketing_automation.msg_activity_modify_parent',
+                        activity=activity.rec_name,
+                        scenario=activity.scenario.rec_name))
+            if (activity.scenario != scenario
+                    and cls._with_records([activity])):
+                raise AccessError(gettext(
+                        'marketing_automation.msg_activity_modify_scenario',
+                        activity=activity.rec_name))
 
     @classmethod
     @without_check_access
@@ -385,6 +384,12 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
             a for a in activities
             if RecordActivity.search(
                 [('activity', '=', a.id)], limit=1, order=[])]
+
+    @classmethod
+    def copy(cls, activities, default=None):
+        # The tree has also what is below a deactivated activity
+        with inactive_records():
+            return super().copy(activities, default=default)
 
     @classmethod
     def on_delete(cls, activities):

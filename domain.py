@@ -8,6 +8,8 @@ from trytond.i18n import gettext
 from trytond.model import ModelStorage
 from trytond.pool import Pool
 
+from .reader import is_offered
+
 __all__ = ['check_fields']
 
 
@@ -46,7 +48,8 @@ def _check_path(Model, path, target=None):
     ModelAccess = pool.get('ir.model.access')
     FieldAccess = pool.get('ir.model.field.access')
     for name in path.split('.'):
-        if not Model or name not in Model._fields:
+        if (not Model or name not in Model._fields
+                or not is_offered(name, Model._fields[name])):
             raise ValueError(gettext(
                     'marketing_automation.msg_field_unknown',
                     field=path,

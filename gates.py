@@ -11,10 +11,12 @@ from sql.conditionals import Coalesce
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import Transaction, inactive_records
+from trytond.transaction import (
+    Transaction, active_records, inactive_records)
 
 from .mixin import Readers
 from .outcome import cancelled, done, failed, skipped
+from .retry import is_database, transient
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -81,8 +83,9 @@ class RecordActivity(metaclass=PoolMeta):
         outcomes = {}
         for record_activity in record_activities:
             target = record_activity.record.record
-            if not isinstance(target, ModelSQL):
-                outcomes[record_activity.id] = cancelled('target_deleted')
+            if not isinstance(target, ModelSQL) or target.id < 0:
+                outcomes[record_activity.id] = cancelled(
+                    record_activity.record.end_reason or 'target_deleted')
             elif not getattr(target, 'active', True):
                 outcomes[record_activity.id] = cancelled('target_inactive')
         return outcomes
@@ -162,12 +165,19 @@ class RecordActivity(metaclass=PoolMeta):
             return {}
         outcomes = {}
         readers = Readers()
-        for record_activity in record_activities:
-            target = record_activity.record.record
+        Target = record_activities[0].record.record.__class__
+        with active_records():
+            # Those of the records show also what has been deactivated
+            targets = Target.browse(
+                [r.record.record.id for r in record_activities])
+        for record_activity, target in zip(record_activities, targets):
             try:
                 fulfilled = activity.evaluate_condition(
                     target, readers.access(target))
             except Exception as exception:
+                if transient(exception) or is_database(exception):
+                    # Nothing more can be read in this transaction
+                    raise
                 outcomes[record_activity.id] = failed(
                     'condition_error',
                     f'{activity.condition}\n{exception!r}')

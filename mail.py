@@ -7,17 +7,15 @@ The action that sends an e-mail.
 import functools
 from collections import defaultdict
 
-import mrml
-
 import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.report import Report
-from trytond.transaction import Transaction, inactive_records
+from trytond.transaction import Transaction, active_records
 
-from . import headers, tracking
+from . import headers, mjml, tracking
 from .compose import Page, Shortener, address_of, compose, one_line
 from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError, SenderError, TemplateError
@@ -129,11 +127,8 @@ class Activity(metaclass=PoolMeta):
                     continue
                 try:
                     template = compile_(source)
-                    Model = Pool().get(activity.root.model)
-                    for path, line in unknown_fields(template.paths, Model):
-                        raise TemplateSyntaxError(gettext(
-                                'marketing_automation.msg_field_unknown',
-                                field=path, **Model.__names__()), line)
+                    cls._check_template(
+                        template, Pool().get(activity.root.model))
                 except TemplateSyntaxError as exception:
                     raise TemplateError(gettext(
                             'marketing_automation.msg_activity_template',
@@ -141,6 +136,22 @@ class Activity(metaclass=PoolMeta):
                             field=cls.__names__(name)['field'],
                             line=exception.line or 1,
                             error=exception.message)) from exception
+
+    @classmethod
+    def _check_template(cls, template, Model):
+        for path, line in unknown_fields(template.paths, Model):
+            raise TemplateSyntaxError(gettext(
+                    'marketing_automation.msg_field_unknown',
+                    field=path, **Model.__names__()), line)
+        if isinstance(template, Markup):
+            if template.is_mjml and not mjml.is_available():
+                raise TemplateSyntaxError(
+                    gettext('marketing_automation.msg_mjml_missing'))
+            for element, line in mjml.unknown_elements(
+                    template.source, template.is_mjml):
+                raise TemplateSyntaxError(gettext(
+                        'marketing_automation.msg_mjml_element',
+                        element=element), line)
 
     def check_ready(self):
         super().check_ready()
@@ -191,15 +202,15 @@ class Activity(metaclass=PoolMeta):
 
     def _email_drafts(self, language, record_activities):
         "Return the drafts rendered in the language"
-        targets = [r.record.record for r in record_activities]
+        Target = record_activities[0].record.record.__class__
         context = {'language': language} if language else {}
-        is_other = language and language != Transaction().language
-        with Transaction().set_context(**context), inactive_records():
+        # The instances keep the context of where they come from: those of the
+        # record activities are in another language and show also what has
+        # been deactivated
+        with Transaction().set_context(**context), active_records():
             activity = self.__class__(self.id)
-            if is_other:
-                # The instances keep the language of where they come from
-                Target = targets[0].__class__
-                targets = Target.browse([t.id for t in targets])
+            targets = Target.browse(
+                [r.record.record.id for r in record_activities])
             readers = Readers()
             drafts = []
             for record_activity, target in zip(record_activities, targets):
@@ -306,7 +317,7 @@ class Draft:
     def _page(self, template, context):
         html = template.render(context)
         if template.is_mjml:
-            html = mrml.to_html(html).content
+            html = mjml.to_html(html)
         return Page(html, self.short)
 
     def _find_stencil(self, template, context):
@@ -376,7 +387,11 @@ class Draft:
             if self.stencil:
                 html, text = self.stencil.fill(
                     self.words, click, unsubscribe, self.pixel_url)
-                message = letter(*values, text, html, headers_)
+                if address.isascii():
+                    message = letter(*values, text, html, headers_)
+                else:
+                    # Only the server says if it can be sent (RFC 6531)
+                    message = compose(*values, html, headers_)
             else:
                 self.page.rewrite(click, unsubscribe)
                 if self.pixel_url:

@@ -172,7 +172,6 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     def decode_domain(self):
         "Return the domain evaluated at the present time"
         domain = PYSONDecoder({
-                'context': Transaction().context,
                 'current_date': dt.date.today(),
                 'time': time,
                 }).decode(self.domain)
@@ -191,14 +190,31 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         if mode == 'delete':
             cls._check_delete(scenarios)
         elif mode == 'write' and 'model' in values:
-            for scenario in scenarios:
-                if (values['model'] != scenario.model
-                        and (scenario.state == 'running'
-                            or cls._with_records([scenario]))):
-                    raise AccessError(gettext(
-                            'marketing_automation'
-                            '.msg_scenario_modify_model',
-                            scenario=scenario.rec_name))
+            cls._check_model(scenarios, values['model'])
+        if external:
+            cls._check_state(mode, scenarios, values)
+
+    @classmethod
+    def _check_model(cls, scenarios, model):
+        for scenario in scenarios:
+            if (model != scenario.model
+                    and (scenario.state == 'running'
+                        or cls._with_records([scenario]))):
+                raise AccessError(gettext(
+                        'marketing_automation.msg_scenario_modify_model',
+                        scenario=scenario.rec_name))
+
+    @classmethod
+    def _check_state(cls, mode, scenarios, values):
+        "Ensure that only the buttons change the state"
+        for scenario in scenarios:
+            if (mode == 'create'
+                        and (scenario.state != 'draft' or scenario.problems)
+                    or mode == 'write' and {'state', 'problems'} & set(values)
+                    ):
+                raise AccessError(gettext(
+                        'marketing_automation.msg_scenario_modify_state',
+                        scenario=scenario.rec_name))
 
     @classmethod
     def _check_delete(cls, scenarios):
@@ -241,8 +257,10 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         default.setdefault('problems', None)
         default.setdefault('name', lambda data: gettext(
                 'marketing_automation.msg_scenario_copy_name',
-                name=data['name']))
-        return super().copy(scenarios, default=default)
+                name=data['name'] or ''))
+        # The tree has also what is below a deactivated activity
+        with inactive_records():
+            return super().copy(scenarios, default=default)
 
     # Workflow
 
@@ -265,6 +283,8 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                 raise ScenarioError(gettext(
                         'marketing_automation.msg_scenario_no_activity',
                         scenario=scenario.rec_name))
+            # They were saved when the model may have been another one
+            Activity.validate_fields(activities, None)
             for activity in activities:
                 activity.check_ready()
         cls.write(scenarios, {'problems': None})

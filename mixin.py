@@ -4,6 +4,7 @@
 from trytond.model import Model, fields
 from trytond.pool import Pool
 
+from .domain import check_fields
 from .reader import Access
 
 __all__ = ['MarketingAutomationMixin', 'Readers']
@@ -50,13 +51,26 @@ class MarketingAutomationMixin(Model):
 
         Records that return equal contexts are read together.
         """
-        ModelData = Pool().get('ir.model.data')
         return {
             '_check_access': True,
-            '_groups': tuple(sorted(
-                    ModelData.get_id(*xml_id.split('.', 1))
-                    for xml_id in self.marketing_access_groups())),
+            '_groups': self._marketing_groups(),
             }
+
+    @classmethod
+    def _marketing_groups(cls):
+        ModelData = Pool().get('ir.model.data')
+        return tuple(sorted(
+                ModelData.get_id(*xml_id.split('.', 1))
+                for xml_id in cls.marketing_access_groups()))
+
+    @classmethod
+    def marketing_check_domain(cls, domain):
+        """
+        Raise an error if the domain uses what the virtual reader may not read.
+        """
+        access = Access({'_groups': cls._marketing_groups()})
+        with access.reader():
+            check_fields(cls, domain)
 
     @classmethod
     def marketing_languages(cls, records):

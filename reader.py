@@ -70,7 +70,8 @@ class Access:
         return access
 
     @contextmanager
-    def _reader(self):
+    def reader(self):
+        "Be the reader for a while"
         transaction = Transaction()
         with transaction.set_user(self._user), \
                 transaction.set_context(self._context, _check_access=True):
@@ -85,7 +86,7 @@ class Access:
             FieldAccess = pool.get('ir.model.field.access')
             Rule = pool.get('ir.rule')
             rights = None
-            with self._reader():
+            with self.reader():
                 if ModelAccess.check(name, raise_exception=False):
                     fields = FieldAccess.get_access([name])[name]
                     rights = _Rights(
@@ -124,7 +125,7 @@ class Access:
         ids = {
             i for i in islice(siblings, start, start + _SLICE)
             if i is not None and i >= 0 and i not in known}
-        with self._reader(), \
+        with self.reader(), \
                 Transaction().set_user(0, set_context=True), \
                 inactive_records(), without_check_access():
             found = {
@@ -193,7 +194,7 @@ def _raw(record, name, access):
         return record.id
     field = Model._fields.get(name)
     if field is not None:
-        if not _is_offered(name, field):
+        if not is_offered(name, field):
             raise Refused(f'"{name}" of "{Model.__name__}" may not be read')
         access.check_field(Model, name)
         value = getattr(record, name)
@@ -209,7 +210,7 @@ def _raw(record, name, access):
     return field.translated(base).__get__(record, Model)
 
 
-def _is_offered(name, field):
+def is_offered(name, field):
     return not (
         field._type == 'binary' or name.startswith('_') or 'password' in name)
 
@@ -310,7 +311,7 @@ def unknown_fields(paths, Model):
                     break
                 unknown.append(('.'.join(names[:i]), line))
                 break
-            if not _is_offered(name, field):
+            if not is_offered(name, field):
                 unknown.append(('.'.join(names[:i]), line))
                 break
             if field._type not in _RELATIONS:

@@ -119,6 +119,13 @@ class Record(ModelSQL, ModelView):
         return f'({self.id})'
 
     @classmethod
+    def search_rec_name(cls, name, clause):
+        _, operator, value = clause
+        return ['OR'] + [
+            ('record.rec_name', operator, value, model)
+            for model, _ in cls.get_models()]
+
+    @classmethod
     def view_attributes(cls):
         return super().view_attributes() + [
             ('/tree', 'visual', If(
@@ -196,11 +203,15 @@ class Record(ModelSQL, ModelView):
     def _enter_domain(cls, scenario):
         "Return the domain of the targets that may enter the scenario"
         pool = Pool()
+        Target = pool.get(scenario.model)
+        domain = scenario.decode_domain()
+        # It may be another one than when it was saved
+        Target.marketing_check_domain(domain)
         Unsubscribed = pool.get(
             'party.party-unsubscribed-marketing.automation.scenario')
         unsubscribed = Unsubscribed.__table__()
         return [
-            scenario.decode_domain(),
+            domain,
             ('marketing_party.active', '=', True),
             ('marketing_party', 'not in', unsubscribed.select(
                     unsubscribed.party,

@@ -10,7 +10,7 @@ import trytond.config as config
 from trytond import backend
 from trytond.transaction import Transaction, TransactionError
 
-__all__ = ['insist', 'place', 'transient']
+__all__ = ['insist', 'is_database', 'place', 'transient']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -31,6 +31,13 @@ def transient(exception):
     # Without code it is not the server that speaks: it is out of reach
     code = getattr(exception, 'sqlstate', None)
     return not code or code in _AGAIN or code[:2] in _AGAIN_CLASSES
+
+
+def is_database(exception):
+    "Return if the exception comes from the database"
+    return isinstance(exception, (
+            backend.DatabaseDataError, backend.DatabaseIntegrityError,
+            backend.DatabaseOperationalError))
 
 
 def insist(function, factor=1):

@@ -116,7 +116,7 @@ class Unsubscribe(Report):
         context['undo'], context['last'] = (
             Consent.last(record.id) if record else None) or (None, None)
         context['until'] = cls._until(context['party'])
-        context['scenario'] = record.scenario.name if record else None
+        context['scenario'] = record.scenario.rec_name if record else None
         context['company'] = cls._company(record)
         context['language'], context['direction'] = cls._locale()
         return context

@@ -255,6 +255,33 @@ class MailTestCase(unittest.TestCase):
                     outcome[:2], ('failed', 'address_invalid'))
 
     @with_transaction()
+    def test_local_part(self):
+        "Test an address that only some servers accept"
+        party = self.create_party("Alice", email='')
+        self.add_email(party, 'älice@example.com')
+        parcel = self.execute(self.create_activity())["Alice"]
+        self.assertEqual(parcel.recipient, 'älice@example.com')
+        self.assertIn(
+            "Hello Alice",
+            parcel.content.get_body(['plain']).get_content())
+
+    @with_transaction()
+    def test_inactive(self):
+        "Test that a mail does not show what has been deactivated"
+        ContactMechanism = Pool().get('party.contact_mechanism')
+        party = self.create_party("Alice", email='')
+        self.add_email(party, 'old@example.com')
+        ContactMechanism.write(
+            ContactMechanism.search([]), {'active': False})
+        self.add_email(party, 'new@example.com')
+        parcel = self.execute(self.create_activity(email_template=(
+                    '<p>[${record.email}] '
+                    '[${len(record.contact_mechanisms)}]</p>')))["Alice"]
+        self.assertEqual(parcel.recipient, 'new@example.com')
+        html = parcel.content.get_body(['html']).get_content()
+        self.assertIn('[new@example.com] [1]', html)
+
+    @with_transaction()
     def test_access(self):
         "Test that a mail shows only what its reader may read"
         pool = Pool()

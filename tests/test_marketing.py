@@ -10,9 +10,9 @@ from trytond.modules.marketing_automation.exceptions import (
     ActivityError, ConditionError, DelayError, DomainError, ParentError,
     ScenarioError, SenderError, TemplateError)
 from trytond.pool import Pool
-from trytond.pyson import Eval, PYSONEncoder
+from trytond.pyson import Eval, If, PYSONEncoder
 from trytond.tests.test_tryton import activate_module, with_transaction
-from trytond.transaction import Transaction
+from trytond.transaction import Transaction, inactive_records
 
 from .tools import WELCOME, configured
 
@@ -77,6 +77,7 @@ class MarketingTestCase(unittest.TestCase):
         for domain in [
                 'foo', '[["name", "=",', '{}', '"name"', 'null', '1',
                 '[["nam", "=", "a"]]', '[["name", "foo", "a"]]',
+                '[["create_uid.password_hash", "like", "a%"]]',
                 '[["name"]]', '[["name.foo", "=", "a"]]',
                 '[["addresses.cit", "=", "a"]]',
                 ]:
@@ -101,6 +102,31 @@ class MarketingTestCase(unittest.TestCase):
                 self.create_scenario(model='sale.sale')
 
     @with_transaction()
+    def test_domain_context(self):
+        "Test that a domain does not depend on the context of who saves it"
+        domain = encode(If(
+                Eval('context', {}).get('secret'),
+                [], [['create_uid.password_hash', 'like', '%']]))
+        with self.marketer(), Transaction().set_context(secret=1):
+            with self.assertRaises(DomainError):
+                self.create_scenario(domain=domain)
+
+    @with_transaction()
+    def test_domain_reader(self):
+        "Test that entering reads with the rights of the virtual reader"
+        pool = Pool()
+        Scenario = pool.get('marketing.automation.scenario')
+        Record = pool.get('marketing.automation.record')
+        scenario = self.create_scenario()
+        table = Scenario.__table__()
+        Transaction().connection.cursor().execute(*table.update(
+                [table.domain],
+                ['[["create_uid.password_hash", "like", "%"]]'],
+                where=table.id == scenario.id))
+        with Transaction().set_user(0), self.assertRaises(ValueError):
+            Record.enter(Scenario(scenario.id), dt.datetime.now())
+
+    @with_transaction()
     def test_parent(self):
         "Test that the activities form a tree below a scenario"
         Activity = Pool().get('marketing.automation.activity')
@@ -114,6 +140,51 @@ class MarketingTestCase(unittest.TestCase):
         self.assertEqual(
             [Activity(a.id).scenario for a in [root, child, grandchild]],
             [scenario, other, other])
+
+    @with_transaction()
+    def test_parent_history(self):
+        "Test that what has records stays in its scenario"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Party = pool.get('party.party')
+        Record = pool.get('marketing.automation.record')
+        Party.create([{'name': "Party"}])
+        scenario = self.create_scenario()
+        other = self.create_scenario(name="Other")
+        activity = self.create_activity(scenario)
+        sibling = self.create_activity(scenario)
+        Record.enter(scenario, dt.datetime.now())
+        with self.assertRaises(AccessError):
+            Activity.write([activity], {'parent': str(other)})
+        Activity.write([activity], {'parent': str(sibling)})
+
+    @with_transaction()
+    def test_copy_inactive(self):
+        "Test that a copy has also what is below a deactivated activity"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Scenario = pool.get('marketing.automation.scenario')
+        scenario = self.create_scenario()
+        root = self.create_activity(scenario, active=False)
+        self.create_activity(root)
+        copy, = Scenario.copy([scenario])
+        with inactive_records():
+            activities = Activity.search([('scenario', '=', copy.id)])
+        self.assertEqual(sorted(a.active for a in activities), [False, True])
+
+    @with_transaction()
+    def test_run_other_model(self):
+        "Test that what was written for another model does not run"
+        Scenario = Pool().get('marketing.automation.scenario')
+        scenario = self.create_scenario()
+        self.create_mail(
+            scenario, email_template='<p>${record.addresses}</p>')
+        Scenario.write([scenario], {'model': 'sale.sale'})
+        with configured(
+                email__from='erp@example.com',
+                marketing__automation_base='https://example.com'):
+            with self.assertRaisesRegex(TemplateError, "addresses"):
+                Scenario.run([scenario])
 
     @with_transaction()
     def test_parent_loop(self):
@@ -193,6 +264,11 @@ class MarketingTestCase(unittest.TestCase):
                 ({'email_template': "<p>\n<b></p>"}, "line 2"),
                 ({'email_template': "<p>\n\n${record.}</p>"}, "line 3"),
                 ({'email_template': "<p><?python x = 1 ?></p>"}, "line 1"),
+                ({'email_template': "<p>\n${record.nam}</p>"}, "line 2"),
+                ({'email_template': "<mj-body>\n</mj-body>"}, "mj-body"),
+                ({'email_template': (
+                            "<mjml><mj-body>\n<mj-foo/></mj-body></mjml>")},
+                    "line 2.*mj-foo"),
                 ]:
             with self.subTest(values=values):
                 with self.assertRaisesRegex(TemplateError, text):
@@ -244,6 +320,7 @@ class MarketingTestCase(unittest.TestCase):
         Record = pool.get('marketing.automation.record')
         RecordActivity = pool.get('marketing.automation.record.activity')
         Party = pool.get('party.party')
+        Scenario = pool.get('marketing.automation.scenario')
         Party.create([{'name': "Party"}])
         scenario = self.create_scenario()
         self.create_activity(scenario)
@@ -252,6 +329,11 @@ class MarketingTestCase(unittest.TestCase):
             record, = Record.search([])
             record_activity, = RecordActivity.search([])
             for function in [
+                    lambda: Scenario.write([scenario], {'state': 'running'}),
+                    lambda: Scenario.write([scenario], {'problems': '{}'}),
+                    lambda: Scenario.copy([scenario], {'state': 'running'}),
+                    lambda: Scenario.create([{
+                                'domain': '[]', 'state': 'running'}]),
                     lambda: Record.write([record], {'blocked': True}),
                     lambda: Record.create([{}]),
                     lambda: Record.delete([record]),
@@ -281,3 +363,26 @@ class MarketingTestCase(unittest.TestCase):
                     with self.subTest(model=name):
                         self.assertFalse(
                             any(ModelAccess.get_access([name])[name].values()))
+
+    @with_transaction()
+    def test_record_rec_name(self):
+        "Test that records are found by the name of their target"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Party = pool.get('party.party')
+        Party.create([{'name': "Alice"}, {'name': "Bob"}])
+        scenario = self.create_scenario()
+        self.create_activity(scenario)
+        Record.enter(scenario, dt.datetime.now())
+        for operator, value, names in [
+                ('=', "Alice", ["Alice"]), ('ilike', 'b%', ["Bob"]),
+                ('in', ["Alice", "Bob"], ["Alice", "Bob"]),
+                ('!=', "Alice", ["Bob"]), ('=', "Carol", [])]:
+            with self.subTest(operator=operator, value=value):
+                self.assertEqual(
+                    sorted(r.rec_name for r in Record.search([
+                                ('rec_name', operator, value)])), names)
+        record_activity, = RecordActivity.search([
+                ('record.rec_name', '=', "Alice")])
+        self.assertEqual(record_activity.record.rec_name, "Alice")

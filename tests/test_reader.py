@@ -388,7 +388,7 @@ class ReaderTestCase(unittest.TestCase):
             View(party, Access({}))
             get_groups.assert_called()
 
-        with Access({})._reader():
+        with Access({}).reader():
             self.assertTrue(transaction.check_access)
             self.assertEqual(User.get_groups(), ())
             self.assertEqual(User.get_companies(), ())

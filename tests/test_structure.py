@@ -14,14 +14,14 @@ ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
     'activity': {'mixin', 'reader'},
-    'domain': set(),
+    'domain': {'reader'},
     'marketing': {'domain', 'mixin', 'reader', 'retry'},
     # records
     'batch': set(),
     'breaker': {'retry'},
     'claim': set(),
     'execution': {'claim', 'retry'},
-    'gates': {'mixin'},
+    'gates': {'mixin', 'retry'},
     'reaction': set(),
     'record': {'mixin'},
     'refusal': set(),
@@ -33,8 +33,9 @@ ROOMS = {
     'compose': set(),
     'delivery': set(),
     'headers': set(),
+    'mjml': set(),
     'mail': {
-        'compose', 'delivery', 'headers', 'mixin', 'reader', 'retry',
+        'compose', 'delivery', 'headers', 'mixin', 'mjml', 'reader', 'retry',
         'stencil', 'template', 'tracking'},
     'stencil': {'compose', 'shape'},
     # templates
@@ -59,7 +60,7 @@ ROOMS = {
     'verdict': set(),
     'web': {'tracking'},
     # the targets
-    'mixin': {'reader'},
+    'mixin': {'domain', 'reader'},
     'party': {'mixin'},
     'sale': {'mixin'},
     # consent and privacy
