@@ -11,8 +11,7 @@ from sql.conditionals import Coalesce
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import (
-    Transaction, active_records, inactive_records)
+from trytond.transaction import Transaction, active_records, inactive_records
 
 from .mixin import Readers
 from .outcome import cancelled, done, failed, skipped
