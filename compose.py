@@ -5,6 +5,7 @@ Make the message of a rendered template, without knowing any record.
 """
 
 import functools
+import html
 import re
 from email.header import Header
 from email.headerregistry import Address
@@ -22,7 +23,11 @@ UNSUBSCRIBE = 'unsubscribe'
 # Elements whose href is no link to follow
 _NO_LINKS = {'base', 'link'}
 # What some programs read of conditional comments
-_COMMENT_HREF = re.compile(r'(\bhref\s*=\s*)(["\'])(.*?)\2', re.I | re.S)
+_COMMENT_TAG = re.compile(r'<([a-z][\w:-]*)\s[^<>]*?\bhref\s*=[^<>]*>', re.I)
+_COMMENT_HREF = re.compile(
+    r'(\bhref\s*=\s*)(?:"([^"]*)"|\'([^\']*)\'|([^\s"\'>]+))', re.I)
+_COMMENT_UNTRACKED = re.compile(r'data-track\s*=\s*["\']?no\b', re.I)
+_HREFS = ['href', 'xlink:href']
 _CONDITIONAL = re.compile(r'\s*\[if\b', re.I)
 # The length of a line (RFC 5322 2.1.1)
 _LINE = 78
@@ -90,50 +95,60 @@ class Page:
         self._links = list(self._find_links())
 
     def _find_links(self):
-        "Yield the element, the URL and if it ends the subscription"
+        "Yield the element, the name of its attribute, the URL and if it ends"
         for element in self._root.iter():
             if element.tag is lxml.etree.Comment:
                 continue
-            href = element.get('href')
-            if href is None or element.tag in _NO_LINKS:
+            if element.tag in _NO_LINKS:
                 continue
-            if element.attrib.pop('data-track', None) == 'no':
-                continue
-            unsubscribe, url = _split_href(self.short.expand(href.strip()))
-            if unsubscribe or _is_tracked(url):
-                yield element, url, unsubscribe
+            is_tracked = element.attrib.pop('data-track', None) != 'no'
+            for name in _HREFS:
+                href = element.get(name)
+                if href is None:
+                    continue
+                ends, url = _split_href(self.short.expand(href.strip()))
+                if ends or is_tracked and _is_tracked(url):
+                    yield element, name, url, ends
 
     @property
     def urls(self):
         "The set of the URLs to which the links go"
-        urls = {url for _, url, _ in self._links if url} | self.short.urls
-        for comment in self._comments():
-            for match in _COMMENT_HREF.finditer(comment.text):
-                _, url = _split_href(match[3].strip())
-                if url and _is_tracked(url):
-                    urls.add(url)
-        return urls
+        urls = {url for _, _, url, _ in self._links if url} | self.short.urls
+        self._rewrite_comments(lambda url, ends: urls.add(url))
+        return urls - {None}
 
     def rewrite(self, click, unsubscribe):
         """
         Replace each link by the result of click for its URL, or of
         unsubscribe for the URL (or None) where to go afterwards.
         """
-        for element, url, ends in self._links:
-            element.set('href', unsubscribe(url) if ends else click(url))
+        for element, name, url, ends in self._links:
+            element.set(name, unsubscribe(url) if ends else click(url))
+        self._rewrite_comments(
+            lambda url, ends: unsubscribe(url) if ends else click(url))
 
-        def replace(match):
-            ends, url = _split_href(match[3].strip())
-            if ends:
-                url = unsubscribe(url)
-            elif _is_tracked(url):
-                url = click(url)
-            else:
-                return match[0]
-            return f'{match[1]}{match[2]}{url}{match[2]}'
+    def _rewrite_comments(self, function):
+        """
+        Replace the links of the conditional comments by what the function
+        returns for the URL and if it ends the subscription.
+        """
+        def replace_tag(tag):
+            if tag[1].lower() in _NO_LINKS:
+                return tag[0]
+            is_tracked = not _COMMENT_UNTRACKED.search(tag[0])
+
+            def replace_href(match):
+                href = html.unescape(match[2] or match[3] or match[4] or '')
+                ends, url = _split_href(href.strip())
+                if not ends and not (is_tracked and _is_tracked(url)):
+                    return match[0]
+                url = function(url, ends)
+                return f'{match[1]}"{html.escape(url)}"' if url else match[0]
+
+            return _COMMENT_HREF.sub(replace_href, tag[0])
 
         for comment in self._comments():
-            comment.text = _COMMENT_HREF.sub(replace, comment.text)
+            comment.text = _COMMENT_TAG.sub(replace_tag, comment.text)
 
     def _comments(self):
         for comment in self._root.iter(lxml.etree.Comment):

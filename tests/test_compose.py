@@ -41,6 +41,9 @@ class PageTestCase(unittest.TestCase):
                 '<svg><a href="https://example.com/a"></a></svg>',
                 '<!--[if mso]><v:roundrect href="https://example.com/a">'
                 '</v:roundrect><![endif]-->',
+                '<!--[if mso]><v:rect x="1" href=https://example.com/a />'
+                '<![endif]-->',
+                '<svg><a xlink:href="https://example.com/a"></a></svg>',
                 ]:
             with self.subTest(html=html):
                 page = Page(html)
@@ -77,6 +80,30 @@ class PageTestCase(unittest.TestCase):
                 ]:
             with self.subTest(html=html):
                 self.assertEqual(Page(html).urls, set())
+
+    def test_comment(self):
+        "Test the links of conditional comments"
+        html = (
+            '<!--[if mso]><v:rect href="https://example.com/?a=1&amp;b=2">'
+            '</v:rect><a data-track="no" href="https://example.com/b">B</a>'
+            '<a href="unsubscribe">C</a>'
+            '<link href="https://example.com/c"><![endif]-->')
+        self.assertEqual(Page(html).urls, {'https://example.com/?a=1&b=2'})
+        html = rewrite(html)
+        for text in [
+                'href="https://t.example.com/c/https://example.com/'
+                '?a=1&amp;b=2"',
+                'href="https://example.com/b"',
+                '<a href="https://t.example.com/u/">C',
+                '<link href="https://example.com/c">']:
+            with self.subTest(text=text):
+                self.assertIn(text, html)
+
+    def test_unsubscribe_untracked(self):
+        "Test that the way out is never left as it is written"
+        self.assertIn(
+            'href="https://t.example.com/u/"',
+            rewrite('<a data-track="no" href="unsubscribe">Stop</a>'))
 
     def test_do_not_track(self):
         "Test that a link can be marked as not tracked"
