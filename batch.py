@@ -6,7 +6,7 @@ Read and write the record activities of a batch, always many at once.
 
 import datetime as dt
 
-from sql import Literal, Null, Values
+from sql import Conflict, Literal, Null, Values
 from sql.conditionals import Case, Coalesce
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
@@ -17,10 +17,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-try:
-    from sql import Conflict
-except ImportError:
-    Conflict = None
+from .tools import forget
 
 _SLICE = 500
 # The number of parameters of a statement is limited
@@ -257,6 +254,30 @@ class RecordActivity(metaclass=PoolMeta):
                     'claimed_at': None,
                     }, claim)
         return count
+
+    @classmethod
+    def _change(cls, record_activities, states, values):
+        """
+        Write the values on those which are still in one of the states.
+
+        On SQLite another process may have executed them since they were read.
+        """
+        transaction = Transaction()
+        table = cls.__table__()
+        in_ = fields.SQL_OPERATORS['in']
+        values = {
+            **values,
+            'write_uid': transaction.user,
+            'write_date': CurrentTimestamp(),
+            }
+        ids = [r.id for r in record_activities]
+        for sub_ids in grouped_slice(ids, _SLICE):
+            transaction.connection.cursor().execute(*table.update(
+                    [getattr(table, n) for n in values],
+                    list(values.values()),
+                    where=in_(table.id, list(sub_ids))
+                    & in_(table.state, states)))
+        forget(cls)
 
     @classmethod
     def _update(cls, ids, values, claim=None):

@@ -446,7 +446,9 @@ class RecordActivity(ModelSQL, ModelView):
     @ModelView.button
     def retry(cls, record_activities):
         "Try again what has failed or had no address"
-        cls.write([r for r in record_activities if r.is_retryable], {
+        cls._change(
+            [r for r in record_activities if r.is_retryable],
+            ['failed', 'skipped'], {
                 'state': 'waiting',
                 'at': dt.datetime.now().replace(microsecond=0),
                 'reason': None,
@@ -459,7 +461,7 @@ class RecordActivity(ModelSQL, ModelView):
     @ModelView.button
     def cancel(cls, record_activities):
         "Give up what waits"
-        cls.write([r for r in record_activities if r.state == 'waiting'], {
+        cls._change(record_activities, ['waiting'], {
                 'state': 'cancelled',
                 'reason': 'cancelled',
                 'ended_at': dt.datetime.now().replace(microsecond=0),
