@@ -56,7 +56,7 @@ class BatchTestCase(PromiseTestCase):
 
     def test_memory(self):
         "Test memory does not grow with the number of batches"
-        self.create_many(1500)
+        self.create_many(1000)
         sizes = []
         watch = self.watch(lambda: sizes.append(
                 (gc.collect(), tracemalloc.get_traced_memory()[0])[1]))
@@ -64,11 +64,11 @@ class BatchTestCase(PromiseTestCase):
         self.addCleanup(tracemalloc.stop)
         with watch:
             self.process()
-        self.assertEqual(self.states, {'done': 1500})
-        self.assertEqual(len(sizes), 15)
+        self.assertEqual(self.states, {'done': 1000})
+        self.assertEqual(len(sizes), 10)
         # What the first ones leave behind are caches
         growth = sizes[-1] - sizes[4]
-        self.assertLess(growth, 500_000, sizes)
+        self.assertLess(growth, 250_000, sizes)
 
     def watch(self, call):
         "Call after each batch"
