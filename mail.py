@@ -22,7 +22,7 @@ from .exceptions import ActivityError, SenderError, TemplateError
 from .mixin import Readers
 from .outcome import Parcel, failed, skipped
 from .reader import View, unknown_fields
-from .retry import transient
+from .retry import is_database, transient
 from .stencil import Stencil, letter
 from .template import SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited
 
@@ -310,7 +310,8 @@ class Draft:
             if not self._find_stencil(template, context):
                 self.page = self._page(template, context)
         except Exception as exception:
-            if transient(exception):
+            if transient(exception) or is_database(exception):
+                # Nothing more can be read in this transaction
                 raise
             self.failure = field, exception
 
@@ -399,6 +400,8 @@ class Draft:
                 html = self.short.replace(self.page.html(), click)
                 message = compose(*values, html, headers_)
         except Exception as exception:
+            if transient(exception) or is_database(exception):
+                raise
             return failed('message_invalid', repr(exception))
         return Parcel(
             recipient=address,

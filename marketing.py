@@ -206,12 +206,13 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
 
     @classmethod
     def _check_state(cls, mode, scenarios, values):
-        "Ensure that only the buttons change the state"
+        "Ensure that only the buttons and the system change the state"
+        facts = {n for n in values or [] if mode == 'write'
+            and cls._fields[n].readonly}
         for scenario in scenarios:
-            if (mode == 'create'
-                        and (scenario.state != 'draft' or scenario.problems)
-                    or mode == 'write' and {'state', 'problems'} & set(values)
-                    ):
+            if facts or (
+                    mode == 'create'
+                    and (scenario.state != 'draft' or scenario.problems)):
                 raise AccessError(gettext(
                         'marketing_automation.msg_scenario_modify_state',
                         scenario=scenario.rec_name))
