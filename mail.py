@@ -192,7 +192,7 @@ class Activity(metaclass=PoolMeta):
                 by_language[languages[target.id]].append(record_activity)
         drafts = []
         for language, group in by_language.items():
-            drafts.extend(self._email_drafts(language, group))
+            drafts.extend(self._drafts(Draft, language, group))
         links = Pool().get('marketing.automation.link').ids({
                 (self.id, url) for d in drafts for url in d.urls})
         for draft in drafts:
@@ -200,8 +200,8 @@ class Activity(metaclass=PoolMeta):
             outcomes[draft.id] = draft.finish(address, links)
         return outcomes
 
-    def _email_drafts(self, language, record_activities):
-        "Return the drafts rendered in the language"
+    def _drafts(self, Draft, language, record_activities):
+        "Return the drafts of the class rendered in the language"
         Target = record_activities[0].record.record.__class__
         context = {'language': language} if language else {}
         # The instances keep the context of where they come from: those of the
@@ -218,6 +218,18 @@ class Activity(metaclass=PoolMeta):
                 draft.render(readers.access(target))
                 drafts.append(draft)
         return drafts
+
+    def template_failure(self, field, exception, target):
+        "Return the words of an error for who wrote the template of the field"
+        line = getattr(exception, 'line', None)
+        return gettext(
+            'marketing_automation.msg_template_failed',
+            field=self.__names__(field)['field'],
+            activity=self.rec_name,
+            record=target.rec_name,
+            line=line if line and line > 0 else '?',
+            expression=getattr(exception, 'expression', None) or '',
+            error=getattr(exception, 'message', None) or repr(exception))
 
     def email_context(self, record):
         """
@@ -341,22 +353,11 @@ class Draft:
         self.stencil = stencils[shape]
         return bool(self.stencil)
 
-    def _explain(self, field, exception):
-        "The words of an error for who wrote the template"
-        line = getattr(exception, 'line', None)
-        return gettext(
-            'marketing_automation.msg_template_failed',
-            field=self.activity.__names__(field)['field'],
-            activity=self.activity.rec_name,
-            record=self.target.rec_name,
-            line=line if line and line > 0 else '?',
-            expression=getattr(exception, 'expression', None) or '',
-            error=getattr(exception, 'message', None) or repr(exception))
-
     def finish(self, address, links):
         "Return the parcel, or why there is none"
         if self.failure:
-            return failed('template_error', self._explain(*self.failure))
+            return failed('template_error', self.activity.template_failure(
+                    *self.failure, self.target))
         try:
             address = envelope_address(address)
         except AddressError:

@@ -86,6 +86,14 @@ class MarketingAutomationMixin(Model):
         return cls._marketing_from_parties(records, 'marketing_emails')
 
     @classmethod
+    def marketing_mobiles(cls, records):
+        """
+        Return a dictionary of the contact mechanism (or None) to which a SMS
+        for each record goes.
+        """
+        return cls._marketing_from_parties(records, 'marketing_mobiles')
+
+    @classmethod
     def _marketing_from_parties(cls, records, method):
         Party = Pool().get('party.party')
         parties = {r.id: r.marketing_party for r in records}

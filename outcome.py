@@ -40,12 +40,14 @@ class Outcome(NamedTuple):
         lets the execution choose by the number of attempts.
     :param at: for ``waiting``, when it is due again; nothing was tried, so
         it counts for no attempt.
+    :param reference: for ``done``, how the other side names it.
     """
     state: str
     reason: Optional[str] = None
     detail: Optional[str] = None
     delay: Optional[dt.timedelta] = None
     at: Optional[dt.datetime] = None
+    reference: Optional[str] = None
 
 
 class Parcel(NamedTuple):
@@ -68,8 +70,8 @@ class Parcel(NamedTuple):
     to: Optional[str] = None
 
 
-def done():
-    return Outcome('done')
+def done(reference=None):
+    return Outcome('done', reference=reference)
 
 
 def skipped(reason, detail=None):

@@ -67,16 +67,25 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
 
     @classmethod
     def marketing_emails(cls, parties):
+        return cls._marketing_mechanisms(parties, 'email')
+
+    @classmethod
+    def marketing_mobiles(cls, parties):
+        return cls._marketing_mechanisms(parties, 'mobile')
+
+    @classmethod
+    def _marketing_mechanisms(cls, parties, type):
+        "Return a dictionary of the first contact mechanism of each party"
         ContactMechanism = Pool().get('party.contact_mechanism')
 
         cursor = Transaction().connection.cursor()
         table = ContactMechanism.__table__()
-        emails = dict.fromkeys(map(int, parties))
+        result = dict.fromkeys(map(int, parties))
         cursor.execute(*table.select(
                 table.party, table.id,
                 where=table.id.in_(ContactMechanism.search([
-                            ('party', 'in', list(emails)),
-                            ('type', '=', 'email'),
+                            ('party', 'in', list(result)),
+                            ('type', '=', type),
                             ], order=[], query=True)),
                 order_by=[
                     table.party.asc, table.sequence.asc.nulls_first,
@@ -88,8 +97,8 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
         for mechanism in mechanisms[:1]:
             # An instance reads also those which follow it
             mechanism.value
-        emails.update(zip(first, mechanisms))
-        return emails
+        result.update(zip(first, mechanisms))
+        return result
 
 
 class PartyUnsubscribedScenario(ModelSQL):

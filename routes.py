@@ -16,7 +16,8 @@ from trytond.protocols.wrappers import (
 from trytond.wsgi import app
 
 from .tracking import (
-    ANONYMOUS_CLICK, ANONYMOUS_OPEN, CLICK, OPEN, UNSUBSCRIBE, decode)
+    ANONYMOUS_CLICK, ANONYMOUS_OPEN, ANONYMOUS_SMS_CLICK, CLICK, OPEN,
+    SMS_CLICK, UNSUBSCRIBE, decode)
 
 # A transparent pixel
 GIF = (
@@ -138,15 +139,25 @@ def open_(request, pool, token):
 @app.route(f'/m/<database>/{CLICK}/<token>', methods={'GET'})
 @public
 def click(request, pool, token):
+    return _click(request, pool, decode(CLICK, token), 'click')
+
+
+@app.route(f'/m/<database>/{SMS_CLICK}/<token>', methods={'GET'})
+@public
+def sms_click(request, pool, token):
+    return _click(request, pool, decode(SMS_CLICK, token), 'sms_click')
+
+
+def _click(request, pool, ids, kind):
     Hit = pool.get('marketing.automation.hit')
     Link = pool.get('marketing.automation.link')
-    record_activity, link = decode(CLICK, token) or (None, None)
+    record_activity, link = ids or (None, None)
     url = Link.target(link) if link else None
     if not url:
         return _unknown(request, pool)
     if request.method == 'GET':
         Hit.add(
-            'click', record_activity=record_activity, link=link,
+            kind, record_activity=record_activity, link=link,
             **_requester(request))
     return _redirect(url, HTTPStatus.FOUND)
 
@@ -165,9 +176,19 @@ def anonymous_open(request, pool, token):
 @app.route(f'/m/<database>/{ANONYMOUS_CLICK}/<token>', methods={'GET'})
 @public
 def anonymous_click(request, pool, token):
+    return _anonymous_click(request, pool, decode(ANONYMOUS_CLICK, token))
+
+
+@app.route(f'/m/<database>/{ANONYMOUS_SMS_CLICK}/<token>', methods={'GET'})
+@public
+def anonymous_sms_click(request, pool, token):
+    return _anonymous_click(request, pool, decode(ANONYMOUS_SMS_CLICK, token))
+
+
+def _anonymous_click(request, pool, ids):
     Link = pool.get('marketing.automation.link')
     Tally = pool.get('marketing.automation.tally')
-    activity, link = decode(ANONYMOUS_CLICK, token) or (None, None)
+    activity, link = ids or (None, None)
     url = Link.target(link) if link else None
     if not url:
         return _unknown(request, pool)

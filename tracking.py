@@ -26,11 +26,15 @@ from .seal import seal, unseal
 __all__ = [
     'OPEN', 'CLICK', 'UNSUBSCRIBE', 'ANONYMOUS_OPEN', 'ANONYMOUS_CLICK',
     'decode', 'encode', 'base', 'open_url', 'click_url', 'unsubscribe_url',
-    'anonymous_open_url', 'anonymous_click_url']
+    'anonymous_open_url', 'anonymous_click_url',
+    'SMS_CLICK', 'ANONYMOUS_SMS_CLICK', 'sms_base', 'sms_url',
+    'anonymous_sms_url']
 
 OPEN, CLICK, UNSUBSCRIBE = 'o', 'c', 'u'
 # Those that tell of which activity but not of which recipient
 ANONYMOUS_OPEN, ANONYMOUS_CLICK = 'p', 'a'
+# The links of SMS, as short as possible
+SMS_CLICK, ANONYMOUS_SMS_CLICK = 's', 't'
 
 _NUMBERS = {
     OPEN: {1},
@@ -38,6 +42,8 @@ _NUMBERS = {
     UNSUBSCRIBE: {1, 2},
     ANONYMOUS_OPEN: {1},
     ANONYMOUS_CLICK: {2},
+    SMS_CLICK: {2},
+    ANONYMOUS_SMS_CLICK: {2},
     }
 
 _SLICE = 500
@@ -99,7 +105,14 @@ def _prefix(base, database_name):
     return f"{base}/m/{name.decode('ascii').rstrip('=')}"
 
 
-def _url(kind, id, link=None):
+def sms_base():
+    "Return the start of the URLs in SMS, which may be a shorter one"
+    if url := config.get('marketing', 'sms_base'):
+        return url.rstrip('/')
+    return base()
+
+
+def _url(kind, id, link=None, base=base):
     prefix = _prefix(base(), Transaction().database.name)
     return f'{prefix}/{kind}/{encode(kind, id, link)}'
 
@@ -127,6 +140,14 @@ def unsubscribe_url(record, link=None):
     :param link: the id of the link that is followed afterwards.
     """
     return _url(UNSUBSCRIBE, record, link)
+
+
+def sms_url(record_activity, link):
+    return _url(SMS_CLICK, record_activity, link, base=sms_base)
+
+
+def anonymous_sms_url(activity, link):
+    return _url(ANONYMOUS_SMS_CLICK, activity, link, base=sms_base)
 
 
 class Link(ModelSQL, ModelView):

@@ -38,6 +38,13 @@ ROOMS = {
         'compose', 'delivery', 'headers', 'mixin', 'mjml', 'reader', 'retry',
         'stencil', 'template', 'tracking'},
     'stencil': {'compose', 'shape'},
+    # the SMS
+    'gateway': {'retry'},
+    'segments': set(),
+    'sms': {
+        'compose', 'gateway', 'reader', 'retry', 'segments', 'template',
+        'tracking'},
+    'sms_reaction': {'gateway'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
@@ -87,6 +94,7 @@ FORBIDDEN = {
     'delivery': {'genshi', 'sql', 'trytond.model'},
     'execution': _outside,
     'gates': _outside,
+    'gateway': {'genshi', 'smtplib', 'sql', 'trytond.model'},
     'mail': {'genshi', 'smtplib', 'socket', 'sql'},
     'marketing': _outside,
     'reaction': _outside,
@@ -96,7 +104,9 @@ FORBIDDEN = {
     'routes': {'genshi', 'smtplib', 'sql'},
     'sandbox': {'sql', 'trytond.model'},
     'seal': {'sql', 'trytond.model', 'trytond.pool'},
+    'segments': {'sql', 'trytond.model', 'trytond.pool'},
     'shape': {'smtplib', 'sql', 'trytond.model'},
+    'sms': {'genshi', 'smtplib', 'socket', 'sql'},
     'stencil': {'genshi', 'smtplib', 'sql', 'trytond.model'},
     'template': {'smtplib', 'sql', 'trytond.model'},
     'tracking': {'genshi', 'smtplib'},

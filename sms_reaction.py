@@ -1,0 +1,177 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+What becomes of a SMS: what was sent, and what the recipient did.
+"""
+
+from sql import Null, Values
+
+from trytond.model import Index, ModelView, dualmethod, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Eval
+from trytond.transaction import Transaction
+
+from .gateway import SMS
+
+_RETRYABLE = ['no_mobile', 'sms_stopped']
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    _states = {
+        'invisible': Eval('activity_action') != 'send_sms',
+        }
+
+    sms_number = fields.Char(
+        "Mobile Number", readonly=True, states=_states,
+        help="The number to which the SMS was sent.")
+    sms_segments = fields.Integer(
+        "SMS Segments", readonly=True, states=_states,
+        help="How many messages the SMS took.")
+    sms_id = fields.Char(
+        "SMS Identifier", readonly=True, states=_states, strip=False,
+        help="How the provider names the SMS.")
+    sms_clicked = fields.Boolean(
+        "SMS Clicked", readonly=True, states=_states)
+    sms_clicked_at = fields.DateTime(
+        "SMS Clicked at", readonly=True, states=_states)
+    sms_clicked_raw = fields.Boolean(
+        "SMS Clicked (Raw)", readonly=True, states=_states,
+        help="Checked when the SMS was clicked by anyone, also by a machine.")
+    sms_bounced = fields.Boolean(
+        "SMS Bounced", readonly=True, states=_states,
+        help="Checked when the provider has refused or not delivered the "
+        "SMS.")
+    sms_bounced_at = fields.DateTime(
+        "SMS Bounced at", readonly=True, states=_states)
+
+    del _states
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.reason.selection.extend([r for r in [
+                    ('no_mobile', "No mobile number"),
+                    ('number_invalid', "Impossible mobile number"),
+                    ('sms_stopped', "Mobile number wants no SMS"),
+                    ('sms_empty', "Empty SMS"),
+                    ('sms_too_long', "SMS too long"),
+                    ('sms_refused', "Refused by the SMS provider"),
+                    ('sms_busy', "SMS provider can not take it now"),
+                    # It may be the same list for several fields
+                    ] if r not in cls.reason.selection])
+        t = cls.__table__()
+        cls._sql_indexes.update({
+                Index(
+                    t, (t.sms_id, Index.Equality(cardinality='high')),
+                    where=t.sms_id != Null),
+                Index(
+                    t, (t.sms_number, Index.Equality(cardinality='high')),
+                    where=t.sms_number != Null),
+                })
+        simulate = {
+            'invisible': (
+                (Eval('state') != 'done')
+                | (Eval('activity_action') != 'send_sms')),
+            'depends': ['state', 'activity_action'],
+            }
+        cls._buttons.update({
+                'on_sms_clicked': {
+                    **simulate,
+                    'readonly': Eval('sms_clicked', False),
+                    'depends': simulate['depends'] + ['sms_clicked'],
+                    },
+                })
+        retry = cls._buttons['retry']
+        cls._buttons['retry'] = {
+            **retry,
+            'invisible': retry['invisible'] & ~(
+                (Eval('state') == 'skipped')
+                & Eval('reason').in_(_RETRYABLE)),
+            }
+
+    @dualmethod
+    @ModelView.button
+    def on_sms_clicked(cls, record_activities):
+        "Apply that the recipients clicked a link of the SMS"
+        cls.apply_event('sms_clicked', record_activities)
+
+    @property
+    def is_retryable(self):
+        return super().is_retryable or (
+            self.state == 'skipped' and self.reason in _RETRYABLE)
+
+    @classmethod
+    def _hit_events(cls):
+        return {
+            **super()._hit_events(),
+            'sms_click': 'sms_clicked',
+            }
+
+    # Sending
+
+    @classmethod
+    def store_sending(cls, parcels, now, number):
+        super().store_sending(parcels, now, number)
+        rows = [
+            [id_, parcel.recipient, parcel.content.segments]
+            for id_, parcel in parcels.items()
+            if isinstance(parcel.content, SMS)]
+        if rows:
+            table = cls.__table__()
+            values = Values(rows)
+            Transaction().connection.cursor().execute(*table.update(
+                    [table.sms_number, table.sms_segments],
+                    [values.column2, values.column3],
+                    from_=[values],
+                    where=table.id == values.column1))
+
+    @classmethod
+    def store(cls, outcomes, now, number=None, handed_over=False):
+        count = super().store(
+            outcomes, now, number=number, handed_over=handed_over)
+        if handed_over and count:
+            for id_, outcome in outcomes.items():
+                if outcome.reference:
+                    cls._update([id_], {'sms_id': outcome.reference})
+            cls._bounce_refused([
+                    id_ for id_, o in outcomes.items()
+                    if o.reason == 'sms_refused'], now.replace(microsecond=0))
+        return count
+
+    @classmethod
+    def _bounce_refused(cls, ids, now):
+        """
+        Let what the provider has refused have bounced.
+
+        It is not done, so only what waits for that follows.
+        """
+        Record = Pool().get('marketing.automation.record')
+        if not ids:
+            return
+        cls._update(ids, {'sms_bounced': True, 'sms_bounced_at': now})
+        table = Record.__table__()
+        for record_activity in cls.browse(ids):
+            for child in record_activity.activity.active_children:
+                if child.event == 'sms_bounced' and not child.negative:
+                    cls.plan(
+                        child, table.select(
+                            table.id,
+                            where=table.id == record_activity.record.id),
+                        child.planned_at(now))
+
+
+class Hit(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.hit'
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        kind = ('sms_click', "Click in a SMS")
+        if kind not in cls.kind.selection:
+            cls.kind.selection.append(kind)
+
+    @classmethod
+    def _reaction_kinds(cls):
+        return super()._reaction_kinds() | {'sms_click'}
