@@ -34,7 +34,9 @@ class RecordActivity(metaclass=PoolMeta):
         return (
             (table.activity == activity)
             & (table.state == 'waiting')
-            & (table.at <= now))
+            & (table.at <= now)
+            # Who tests a scenario executes by hand
+            & (table.test == Literal(False)))
 
     @classmethod
     def due_activities(cls, now, parent=None):
@@ -350,7 +352,7 @@ class RecordActivity(metaclass=PoolMeta):
         cursor.execute(*table.join(
                 records, condition=table.record == records.id
                 ).select(
-                table.id, table.record, table.ended_at,
+                table.id, table.record, table.test, table.ended_at,
                 Coalesce(records.end_reason, Case(
                         (records.blocked == Literal(True), 'blocked'))),
                 *(getattr(table, f'{e}_at') for e in events),
@@ -360,13 +362,13 @@ class RecordActivity(metaclass=PoolMeta):
             return
         now = dt.datetime.now().replace(microsecond=0)
         planned = []
-        for _, record, ended_at, end_reason, *happened in rows:
+        for _, record, test, ended_at, end_reason, *happened in rows:
             happened = dict(zip(events, happened))
             for child in children:
                 at, *state = cls._first_state(child, ended_at, happened)
                 if end_reason and state[0] == 'waiting':
                     state = ['cancelled', end_reason, now]
-                planned.append([record, child.id, at, *state])
+                planned.append([record, child.id, test, at, *state])
         cls._plan_rows(planned)
         cls._cancel_opposites(activity, [r[1] for r in rows])
         cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
@@ -386,13 +388,16 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _plan_rows(cls, rows):
-        "Insert the rows of record, activity, date, state, reason and end"
+        """
+        Insert the rows of record, activity, test, date, state, reason and end
+        """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         for sub_rows in grouped_slice(rows, _INSERT_SLICE):
             cursor.execute(*table.insert(
-                    [table.record, table.activity, table.at, table.state,
-                        table.reason, table.ended_at, table.email_opened,
+                    [table.record, table.activity, table.test, table.at,
+                        table.state, table.reason, table.ended_at,
+                        table.email_opened,
                         table.email_clicked, table.attempts, table.create_uid,
                         table.create_date],
                     [[*row, False, False, 0, 0, CurrentTimestamp()]

@@ -4,13 +4,11 @@
 import datetime as dt
 import uuid
 
-from sql import Conflict, Literal, Null, Select
-from sql.aggregate import Max
+from sql import Literal, Null, Select
 from sql.conditionals import Coalesce
-from sql.functions import CurrentTimestamp, Function
-from sql.operators import Concat, Exists
+from sql.functions import CurrentTimestamp
+from sql.operators import Exists
 
-from trytond import backend
 from trytond.model import (
     Index, ModelSQL, ModelView, Unique, dualmethod, fields)
 from trytond.pool import Pool
@@ -53,20 +51,6 @@ REASONS = [
     ]
 
 
-class _UUID(Function):
-    "A random identifier made by the database"
-    __slots__ = ()
-
-    def __str__(self):
-        if backend.name == 'sqlite':
-            return 'LOWER(HEX(RANDOMBLOB(16)))'
-        return "REPLACE(CAST(GEN_RANDOM_UUID() AS VARCHAR), '-', '')"
-
-    @property
-    def params(self):
-        return ()
-
-
 class Record(ModelSQL, ModelView):
     __name__ = 'marketing.automation.record'
 
@@ -83,13 +67,18 @@ class Record(ModelSQL, ModelView):
         help="Why nothing more happens to the record.")
     ended_at = fields.DateTime("Ended at", readonly=True)
     uuid = fields.Char("UUID", readonly=True, strip=False)
+    test = fields.Boolean(
+        "Test", readonly=True,
+        help="If checked, it belongs to a test of the scenario and counts in "
+        "no figure.")
 
     @classmethod
     def __setup__(cls):
         super().__setup__()
         t = cls.__table__()
         cls._sql_constraints += [
-            ('scenario_record_unique', Unique(t, t.scenario, t.record),
+            ('scenario_record_test_unique',
+                Unique(t, t.scenario, t.record, t.test),
                 'marketing_automation.msg_record_scenario_record_unique'),
             ('uuid_unique', Unique(t, t.uuid),
                 'marketing_automation.msg_record_uuid_unique'),
@@ -104,7 +93,18 @@ class Record(ModelSQL, ModelView):
                 })
 
     @classmethod
+    def __register__(cls, module):
+        super().__register__(module)
+        # Migration from the module of the Tryton project: without tests
+        cls.__table_handler__(module).drop_constraint(
+            'scenario_record_unique')
+
+    @classmethod
     def default_blocked(cls):
+        return False
+
+    @classmethod
+    def default_test(cls):
         return False
 
     @classmethod
@@ -145,78 +145,6 @@ class Record(ModelSQL, ModelView):
         default = default.copy() if default is not None else {}
         default.setdefault('uuid')
         return super().copy(records, default=default)
-
-    # Enter
-
-    @classmethod
-    def enter(cls, scenario, now):
-        """
-        Let the targets that match now enter the scenario and plan the
-        activities they start with.
-
-        It returns the number of those which entered and may be called any
-        number of times.
-        """
-        pool = Pool()
-        RecordActivity = pool.get('marketing.automation.record.activity')
-        Activity = pool.get('marketing.automation.activity')
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-
-        roots = Activity.search([('parent', '=', str(scenario))])
-        cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
-        last_id, = cursor.fetchone()
-        cursor.execute(*cls._enter_query(scenario))
-        count = cursor.rowcount
-        entered = (table.scenario == scenario.id) & (table.id > last_id)
-        for activity in roots:
-            RecordActivity.plan(
-                activity, table.select(table.id, where=entered),
-                activity.planned_at(now))
-        return count
-
-    @classmethod
-    def _enter_query(cls, scenario):
-        Target = Pool().get(scenario.model)
-        table = cls.__table__()
-        existing = cls.__table__()
-        target = Target.__table__()
-        reference = Concat(f'{scenario.model},', target.id)
-        query = Target.search(
-            cls._enter_domain(scenario), order=[], query=True)
-        return table.insert(
-            [table.scenario, table.record, table.blocked, table.uuid,
-                table.create_uid, table.create_date],
-            target.select(
-                Literal(scenario.id), reference, Literal(False), _UUID(),
-                Literal(0), CurrentTimestamp(),
-                where=target.id.in_(query)
-                & ~Exists(existing.select(
-                        Literal(1),
-                        where=(existing.scenario == scenario.id)
-                        & (existing.record == reference)))),
-            # Others may let it enter at the same time
-            on_conflict=Conflict(
-                table, indexed_columns=[table.scenario, table.record]))
-
-    @classmethod
-    def _enter_domain(cls, scenario):
-        "Return the domain of the targets that may enter the scenario"
-        pool = Pool()
-        Target = pool.get(scenario.model)
-        domain = scenario.decode_domain()
-        # It may be another one than when it was saved
-        Target.marketing_check_domain(domain)
-        Unsubscribed = pool.get(
-            'party.party-unsubscribed-marketing.automation.scenario')
-        unsubscribed = Unsubscribed.__table__()
-        return [
-            domain,
-            ('marketing_party.active', '=', True),
-            ('marketing_party', 'not in', unsubscribed.select(
-                    unsubscribed.party,
-                    where=unsubscribed.scenario == scenario.id)),
-            ]
 
     # End
 
@@ -317,6 +245,10 @@ class RecordActivity(ModelSQL, ModelView):
         "Claim", readonly=True,
         help="The batch that works on it.")
     claimed_at = fields.DateTime("Claimed at", readonly=True)
+    test = fields.Boolean(
+        "Test", readonly=True,
+        help="If checked, it belongs to a test of the scenario and counts in "
+        "no figure.")
 
     @classmethod
     def __setup__(cls):
@@ -385,6 +317,10 @@ class RecordActivity(ModelSQL, ModelView):
         return 0
 
     @classmethod
+    def default_test(cls):
+        return False
+
+    @classmethod
     def get_activity_actions(cls):
         Activity = Pool().get('marketing.automation.activity')
         return Activity.get_parent_actions()
@@ -420,11 +356,12 @@ class RecordActivity(ModelSQL, ModelView):
         cursor.execute(*table.insert(
                 [table.record, table.activity, table.at, table.state,
                     table.email_opened, table.email_clicked, table.attempts,
-                    table.create_uid, table.create_date],
+                    table.test, table.create_uid, table.create_date],
                 Select([
                         record, Literal(activity.id), Literal(at),
                         Literal('waiting'), Literal(False), Literal(False),
-                        Literal(0), Literal(0), CurrentTimestamp()],
+                        Literal(0), record.table.test, Literal(0),
+                        CurrentTimestamp()],
                     from_=records.from_,
                     where=records.where
                     & ~Exists(existing.select(

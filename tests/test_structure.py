@@ -20,6 +20,7 @@ ROOMS = {
     'batch': set(),
     'breaker': {'retry'},
     'claim': set(),
+    'entry': set(),
     'execution': {'claim', 'retry'},
     'gates': {'mixin', 'retry'},
     'reaction': set(),

@@ -1,0 +1,154 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Let the targets enter the scenarios, always many at once.
+"""
+
+import datetime as dt
+
+from sql import Conflict, Literal, Null
+from sql.aggregate import Max
+from sql.conditionals import Coalesce
+from sql.functions import CurrentTimestamp, Function
+from sql.operators import Concat, Exists
+
+from trytond import backend
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+_SLICE = 500
+
+
+class _UUID(Function):
+    "A random identifier made by the database"
+    __slots__ = ()
+
+    def __str__(self):
+        if backend.name == 'sqlite':
+            return 'LOWER(HEX(RANDOMBLOB(16)))'
+        return "REPLACE(CAST(GEN_RANDOM_UUID() AS VARCHAR), '-', '')"
+
+    @property
+    def params(self):
+        return ()
+
+
+class Record(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record'
+
+    @classmethod
+    def enter(cls, scenario, now):
+        """
+        Let the targets that match now enter the scenario and plan the
+        activities they start with.
+
+        It returns the number of those which entered and may be called any
+        number of times.
+        """
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
+        last_id, = cursor.fetchone()
+        cursor.execute(*cls._enter_query(
+                scenario, cls._enter_domain(scenario)))
+        count = cursor.rowcount
+        cls._start(
+            scenario, table.select(
+                table.id,
+                where=(table.scenario == scenario.id)
+                & (table.test == Literal(False))
+                & (table.id > last_id)),
+            now)
+        return count
+
+    @classmethod
+    def add(cls, scenario, ids, now=None, test=False):
+        """
+        Let the targets (ids of the model of the scenario) enter although they
+        may not match.
+
+        Who has refused stays out.  It returns the ids of the records that
+        exist then for the targets, and may be called any number of times.
+        """
+        if now is None:
+            now = dt.datetime.now()
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        in_ = fields.SQL_OPERATORS['in']
+        result = []
+        for sub_ids in grouped_slice(sorted(set(ids)), _SLICE):
+            sub_ids = list(sub_ids)
+            cursor.execute(*cls._enter_query(
+                    scenario,
+                    [('id', 'in', sub_ids), cls._refusal_domain(scenario)],
+                    test))
+            added = (
+                (table.scenario == scenario.id)
+                & (table.test == Literal(test))
+                & in_(table.record, [
+                        f'{scenario.model},{id_}' for id_ in sub_ids]))
+            cls._start(
+                scenario, table.select(
+                    table.id, where=added & (table.end_reason == Null)),
+                now)
+            cursor.execute(*table.select(table.id, where=added))
+            result.extend(id_ for id_, in cursor)
+        return result
+
+    @classmethod
+    def _start(cls, scenario, records, now):
+        "Plan the activities which the records of the query start with"
+        pool = Pool()
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Activity = pool.get('marketing.automation.activity')
+        for activity in Activity.search([('parent', '=', str(scenario))]):
+            RecordActivity.plan(activity, records, activity.planned_at(now))
+
+    @classmethod
+    def _enter_query(cls, scenario, domain, test=False):
+        Target = Pool().get(scenario.model)
+        table = cls.__table__()
+        existing = cls.__table__()
+        target = Target.__table__()
+        reference = Concat(f'{scenario.model},', target.id)
+        query = Target.search(domain, order=[], query=True)
+        return table.insert(
+            [table.scenario, table.record, table.blocked, table.test,
+                table.uuid, table.create_uid, table.create_date],
+            target.select(
+                Literal(scenario.id), reference, Literal(False),
+                Literal(test), _UUID(), Literal(0), CurrentTimestamp(),
+                where=target.id.in_(query)
+                & ~Exists(existing.select(
+                        Literal(1),
+                        where=(existing.scenario == scenario.id)
+                        & (existing.record == reference)
+                        & (existing.test == Literal(test))))),
+            # Others may let it enter at the same time
+            on_conflict=Conflict(
+                table,
+                indexed_columns=[table.scenario, table.record, table.test]))
+
+    @classmethod
+    def _enter_domain(cls, scenario):
+        "Return the domain of the targets that may enter the scenario"
+        Target = Pool().get(scenario.model)
+        domain = scenario.decode_domain()
+        # It may be another one than when it was saved
+        Target.marketing_check_domain(domain)
+        return [domain, cls._refusal_domain(scenario)]
+
+    @classmethod
+    def _refusal_domain(cls, scenario):
+        "Return the domain of the targets whose party has not refused"
+        Unsubscribed = Pool().get(
+            'party.party-unsubscribed-marketing.automation.scenario')
+        unsubscribed = Unsubscribed.__table__()
+        return [
+            ('marketing_party.active', '=', True),
+            ('marketing_party', 'not in', unsubscribed.select(
+                    unsubscribed.party,
+                    where=unsubscribed.scenario == scenario.id)),
+            ]
