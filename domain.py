@@ -1,16 +1,36 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Check what a domain reads.
+Decode a domain, check what it reads, and tell it in words.
 """
+
+import datetime as dt
+import time
 
 from trytond.i18n import gettext
 from trytond.model import ModelStorage
 from trytond.pool import Pool
+from trytond.pyson import PYSONDecoder
 
 from .reader import is_offered
 
-__all__ = ['check_fields']
+__all__ = ['check_fields', 'decode', 'describe']
+
+
+def decode(text):
+    """
+    Return the PYSON domain evaluated at the present time.
+
+    :raises ValueError: if it is no domain.
+    """
+    domain = PYSONDecoder({
+            'current_date': dt.date.today(),
+            'time': time,
+            }).decode(text)
+    if not isinstance(domain, list):
+        raise ValueError(gettext(
+                'marketing_automation.msg_domain_no_list'))
+    return domain
 
 
 def check_fields(Model, domain):
@@ -71,3 +91,68 @@ def _target(field, name):
     except AttributeError:
         return None
     return Target if issubclass(Target, ModelStorage) else None
+
+
+def describe(Model, domain):
+    "Return the domain as lines of text that a person can read"
+    return '\n'.join(_lines(Model, domain))
+
+
+def _lines(Model, domain):
+    operator, clauses = 'AND', list(domain)
+    if clauses and clauses[0] in ['AND', 'OR']:
+        operator = clauses.pop(0)
+    parts = [
+        [_words(Model, c)] if _is_clause(c) else _lines(Model, c)
+        for c in clauses if c]
+    parts = [p for p in parts if p]
+    if operator == 'AND' or len(parts) < 2:
+        return [line for part in parts for line in part]
+    # What belongs together is indented behind its bullet
+    lines = [gettext('marketing_automation.msg_domain_or')]
+    for part in parts:
+        for number, line in enumerate(part):
+            lines.append(('  ' if number else '- ') + line)
+    return lines
+
+
+def _is_clause(clause):
+    return (
+        clause and isinstance(clause[0], str) and len(clause) > 2
+        and clause[0] not in ['AND', 'OR'])
+
+
+def _words(Model, clause):
+    path, operator, value = clause[:3]
+    labels, selection = [], {}
+    target = clause[3] if len(clause) > 3 else None
+    for name in path.split('.'):
+        if not Model or name not in Model._fields:
+            labels.append(name)
+            Model = None
+            continue
+        labels.append(Model.__names__(name)['field'])
+        selection = _selection(Model, name)
+        Model = _target(Model._fields[name], target)
+    if operator.endswith('where') and Model:
+        words = ', '.join(_lines(Model, value))
+    elif isinstance(value, (list, tuple)):
+        words = ', '.join(_value(v, selection) for v in value)
+    else:
+        words = _value(value, selection)
+    return f"{' / '.join(labels)} {operator} {words}"
+
+
+def _selection(Model, name):
+    "Return the labels by value of the field, if it is the same for all"
+    if Model._fields[name]._type not in {'selection', 'multiselection'}:
+        return {}
+    definition = Model.fields_get([name])
+    selection = definition.get(name, {}).get('selection')
+    return dict(selection) if isinstance(selection, (list, tuple)) else {}
+
+
+def _value(value, selection):
+    if isinstance(value, str):
+        return str(selection.get(value, value)) or "''"
+    return "''" if value is None else str(value)

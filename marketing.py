@@ -4,18 +4,17 @@
 import datetime as dt
 import json
 import logging
-import time
 
 from trytond.i18n import gettext
 from trytond.model import (
     DeactivableMixin, Index, ModelSQL, ModelView, Workflow, fields)
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
-from trytond.pyson import Eval, If, PYSONDecoder
+from trytond.pyson import Eval, If
 from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
-from .domain import check_fields
+from .domain import check_fields, decode
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
 from .retry import place, transient
@@ -171,14 +170,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
 
     def decode_domain(self):
         "Return the domain evaluated at the present time"
-        domain = PYSONDecoder({
-                'current_date': dt.date.today(),
-                'time': time,
-                }).decode(self.domain)
-        if not isinstance(domain, list):
-            raise ValueError(gettext(
-                    'marketing_automation.msg_domain_no_list'))
-        return domain
+        return decode(self.domain)
 
     # Modification
 

@@ -24,6 +24,7 @@ _SLICE = 500
 REASONS = [
     (None, ""),
     ('condition', "Condition not met"),
+    ('filter', "Filter not matched"),
     ('opposite', "The opposite happened"),
     ('no_party', "No party"),
     ('no_address', "No e-mail address"),
@@ -38,6 +39,7 @@ REASONS = [
     ('activity_inactive', "Activity deactivated"),
     ('cancelled', "Cancelled by a user"),
     ('condition_error', "Condition can not be evaluated"),
+    ('filter_error', "Filter can not be evaluated"),
     ('template_error', "Template can not be rendered"),
     ('address_invalid', "Impossible e-mail address"),
     ('sender_invalid', "Impossible sender address"),

@@ -22,6 +22,7 @@ ROOMS = {
     'claim': set(),
     'entry': set(),
     'execution': {'claim', 'retry'},
+    'filter': {'domain', 'retry'},
     'gates': {'mixin', 'retry'},
     'reaction': set(),
     'record': {'mixin'},
