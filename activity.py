@@ -146,7 +146,12 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
 
     @classmethod
     def _event_names(cls):
-        "Return a dictionary of the name and the negative name of each event"
+        """
+        Return a dictionary of the name and the negative name of each event.
+
+        The negative name is None if nothing can wait for that it does not
+        happen.
+        """
         return {}
 
     @classmethod
@@ -164,7 +169,8 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         for event in events:
             name, negative_name = names[event]
             selection.append((event, name))
-            selection.append((event + '_not', negative_name))
+            if negative_name:
+                selection.append((event + '_not', negative_name))
         return selection
 
     @fields.depends('event', 'negative')

@@ -168,7 +168,7 @@ class RecordActivity(metaclass=PoolMeta):
         "Whether another try can have another end"
         return self.state == 'failed' or (
             self.state == 'skipped'
-            and self.reason in {'no_party', 'no_address'})
+            and self.reason in self._retryable_reasons())
 
     @classmethod
     def store(cls, outcomes, now, number=None, handed_over=False):

@@ -28,6 +28,7 @@ REASONS = [
     ('opposite', "The opposite happened"),
     ('no_party', "No party"),
     ('no_address', "No e-mail address"),
+    ('no_responsible', "No responsible user"),
     ('blocked', "Blocked by a user"),
     ('unsubscribed', "Unsubscribed"),
     ('no_marketing', "No marketing wanted"),
@@ -293,7 +294,7 @@ class RecordActivity(ModelSQL, ModelView):
                         (Eval('state') != 'failed')
                         & ~((Eval('state') == 'skipped')
                             & Eval('reason').in_(
-                                ['no_party', 'no_address']))),
+                                sorted(cls._retryable_reasons())))),
                     'depends': ['state', 'reason'],
                     },
                 'cancel': {
@@ -301,6 +302,11 @@ class RecordActivity(ModelSQL, ModelView):
                     'depends': ['state'],
                     },
                 })
+
+    @classmethod
+    def _retryable_reasons(cls):
+        "Return the set of the reasons of what is skipped but can be retried"
+        return {'no_party', 'no_address'}
 
     @classmethod
     def default_state(cls):

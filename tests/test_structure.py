@@ -47,6 +47,10 @@ ROOMS = {
         'compose', 'gateway', 'reader', 'retry', 'segments', 'template',
         'tracking'},
     'sms_reaction': {'gateway'},
+    # the to-dos
+    'paths': {'reader'},
+    'todo': {'mixin', 'paths', 'retry', 'wording'},
+    'wording': {'reader', 'retry', 'template'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
