@@ -64,6 +64,12 @@ class ToDo(Workflow, ModelSQL, ModelView):
         'get_end_reason')
     mine = fields.Function(
         fields.Boolean("Mine"), 'get_mine', searcher='search_mine')
+    test = fields.Boolean(
+        "Test", readonly=True,
+        states={
+            'invisible': ~Eval('test'),
+            },
+        help="If checked, it belongs to a test of the scenario.")
     ended_at = fields.DateTime(
         "Ended at", readonly=True,
         states={
@@ -122,6 +128,10 @@ class ToDo(Workflow, ModelSQL, ModelView):
     @classmethod
     def default_state(cls):
         return 'todo'
+
+    @classmethod
+    def default_test(cls):
+        return False
 
     @classmethod
     def get_models(cls):
@@ -375,6 +385,7 @@ class Activity(metaclass=PoolMeta):
                     'origin': str(target),
                     'party': party.id if party else None,
                     'record_activity': record_activity.id,
+                    'test': record_activity.test,
                     }
 
     def _todo_users(self, targets):

@@ -113,7 +113,7 @@ class ToDoTestCase(unittest.TestCase):
         self.assertEqual(todo.origin_name, "Ann")
         self.assertEqual(todo.scenario_name, "Calls")
         self.assertEqual(todo.record_activity, planned[0])
-        self.assertEqual(todo.state, 'todo')
+        self.assertEqual((todo.state, todo.test), ('todo', False))
 
     @with_transaction()
     def test_user_from_field(self):
