@@ -43,3 +43,19 @@ class TrackingError(ActivityError):
 
 class CourierError(UserError):
     "What hands over the messages is out of reach"
+
+
+class ExchangeError(UserError):
+    "The text is not one of a scenario that can be created here"
+
+
+class ExchangeMissingError(ExchangeError):
+    """
+    Records that the scenario needs are not found.
+
+    :ivar missing: a list of the names of their models and their names.
+    """
+
+    def __init__(self, *args, missing, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.missing = missing

@@ -55,6 +55,7 @@ setup(
         PACKAGE: [
             'tryton.cfg', '*.html', '*.gif', '*.fodt',
             'view/*.xml', 'locale/*.po', 'locale/override/*.po', 'icons/*',
+            'templates/*.json', 'templates/*.html',
             *names(info.get('xml', '')),
             ],
         f'{PACKAGE}.tests': [

@@ -81,6 +81,15 @@ ROOMS = {
     'erase': set(),
     'privacy': {'tracking'},
     'wishes': set(),
+    # scenarios as text
+    'exchange': {
+        'exchange_export', 'exchange_fields', 'exchange_format',
+        'exchange_import'},
+    'exchange_export': {'exchange_fields', 'exchange_format'},
+    'exchange_fields': set(),
+    'exchange_format': set(),
+    'exchange_import': {'exchange_fields', 'exchange_format'},
+    'exchange_wizard': {'exchange_format'},
     # the rest
     'exceptions': set(),
     'figures': set(),
