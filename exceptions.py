@@ -59,3 +59,7 @@ class ExchangeMissingError(ExchangeError):
     def __init__(self, *args, missing, **kwargs):
         super().__init__(*args, **kwargs)
         self.missing = missing
+
+
+class NumberError(ValidationError):
+    "The mobile number is not international"

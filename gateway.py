@@ -1,13 +1,18 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Hand over SMS to the function of the configuration: each becomes an outcome.
+Hand over SMS to the function of the configuration: each becomes an outcome;
+and understand what the provider tells.
 """
 
+import hmac
 import inspect
+import json
 import logging
 import re
 from typing import NamedTuple, Optional
+
+from werkzeug.exceptions import HTTPException
 
 import trytond.config as config
 from trytond.tools import resolve
@@ -16,16 +21,29 @@ from .outcome import CourierAway, done, failed, postponed
 from .retry import place
 
 __all__ = [
-    'Gateway', 'NumberError', 'SMS', 'SMSPostponed', 'SMSRefused', 'e164',
-    'function', 'is_configured', 'one_line']
+    'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
+    'SMSRefused', 'e164', 'function', 'is_configured', 'one_line', 'parse',
+    'receive']
 
 logger = logging.getLogger(__name__)
 
 # Length of what is kept of the words and the identifier of the provider
 _LENGTH = 250
+# How the token must be, so that nobody finds it by trying
+_TOKEN_LENGTH = 16
+# The names that providers use
+_NAMES = {
+    'from': {'from', 'msisdn', 'originator', 'sender'},
+    'text': {'text', 'body', 'message'},
+    'id': {'id', 'messageid', 'message_id', 'messagesid'},
+    'status': {'status', 'messagestatus', 'message_status'},
+    }
+_MAX_ITEMS = 100
 # The recommendation E.164 of the ITU: at most 15 digits, no zero at the start
 _E164 = re.compile(r'\+[1-9][0-9]{5,14}')
-_SEPARATORS = re.compile(r'[\s().\-/\u2010-\u2015\u200e\u202a\u202c]+')
+# What people write between the digits
+SEPARATORS = ' ()./-\t\n\r\xa0\u2010\u2011\u2012\u2013\u202a\u202c\u202f'
+_SEPARATORS = str.maketrans('', '', SEPARATORS)
 
 
 class SMSRefused(Exception):
@@ -68,7 +86,7 @@ def e164(text, international=False):
     :param international: whether it starts with the code of the country also
         without a plus, as the providers write it.
     """
-    number = _SEPARATORS.sub('', text or '')
+    number = (text or '').translate(_SEPARATORS)
     if number.startswith('00'):
         number = f'+{number[2:]}'
     elif international and not number.startswith('+'):
@@ -154,6 +172,56 @@ class Gateway:
         else:
             number = None
         return done(reference=number or parcel.message_id)
+
+
+def receive(request, token):
+    """
+    Return a list of what the provider tells: dictionaries of texts with the
+    keys ``from`` and ``text`` for an answer, ``id`` and ``status`` for a
+    delivery report.
+
+    It is None if the request has not the token of the configuration, or is
+    not understood.
+    """
+    expected = config.get('marketing', 'sms_token') or ''
+    if (len(expected) < _TOKEN_LENGTH
+            or not hmac.compare_digest(expected.encode(), token.encode())):
+        return
+    try:
+        if name := config.get('marketing', 'sms_parser'):
+            items = resolve(name)(request)
+        else:
+            items = parse(request)
+        if items is None:
+            return
+        return [_item(i) for i in list(items)[:_MAX_ITEMS]]
+    except Exception as exception:
+        if isinstance(exception, HTTPException):
+            raise
+        # Its words may be those of a person
+        logger.warning("SMS request not understood: %s", place(exception))
+
+
+def parse(request):
+    """
+    Return the items of a request with a form or with JSON, one object or a
+    list of them.
+    """
+    if request.mimetype == 'application/json':
+        items = json.loads(request.get_data())
+        return items if isinstance(items, list) else [items]
+    return [request.form.to_dict()]
+
+
+def _item(values):
+    "Return the texts of the values by our names"
+    values = {
+        str(k).lower(): v for k, v in values.items()
+        if isinstance(v, (str, int)) and not isinstance(v, bool)}
+    return {
+        name: str(values[alias])
+        for name, aliases in _NAMES.items()
+        for alias in sorted(aliases & values.keys())[:1]}
 
 
 def _accepts(function, name):

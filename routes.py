@@ -15,6 +15,7 @@ from trytond.protocols.wrappers import (
     set_max_request_size, with_pool, with_transaction)
 from trytond.wsgi import app
 
+from . import gateway
 from .tracking import (
     ANONYMOUS_CLICK, ANONYMOUS_OPEN, ANONYMOUS_SMS_CLICK, CLICK, OPEN,
     SMS_CLICK, UNSUBSCRIBE, decode)
@@ -209,6 +210,17 @@ def unsubscribe_page(request, pool, token):
 def unsubscribe(request, pool, token):
     record, link = decode(UNSUBSCRIBE, token) or (None, None)
     return _unsubscribe(request, pool, record, link)
+
+
+@app.route('/m/<database>/sms/<token>', methods={'POST'})
+@public
+def sms(request, pool, token):
+    Incoming = pool.get('marketing.automation.sms.incoming')
+    items = gateway.receive(request, token)
+    if items is None:
+        return _response(None, HTTPStatus.NOT_FOUND)
+    Incoming.receive(items)
+    return _response(None, HTTPStatus.NO_CONTENT)
 
 
 # Migration from 8.2: the links in the mails that have already been sent

@@ -46,6 +46,7 @@ ROOMS = {
     'sms': {
         'compose', 'gateway', 'reader', 'retry', 'segments', 'template',
         'tracking'},
+    'sms_answer': {'gateway'},
     'sms_reaction': {'gateway'},
     # the to-dos
     'paths': {'reader'},
@@ -64,7 +65,7 @@ ROOMS = {
     # the public URLs
     'agent': set(),
     'hit': {'agent', 'verdict'},
-    'routes': {'tracking'},
+    'routes': {'gateway', 'tracking'},
     'seal': set(),
     'secret': set(),
     'tracking': {'seal'},
