@@ -177,15 +177,20 @@ class Consent(ModelSQL, ModelView):
             if not party:
                 Record.end([record.id], 'unsubscribed', blocked=True)
                 continue
-            reason = reason if reason in dict(REASONS) else None
-            comment = ' '.join((comment or '').split())[:COMMENT] or None
             with Transaction().set_context(marketing_consent={
                         'how': how,
                         'record': record.id,
-                        'reason': reason,
-                        'comment': comment,
+                        **cls._words(reason, comment),
                         }):
                 getattr(cls, f'_stop_{scope}')(party, record)
+
+    @classmethod
+    def _words(cls, reason, comment):
+        "Return the values of why, as far as they can be stored"
+        return {
+            'reason': reason if reason in dict(REASONS) else None,
+            'comment': ' '.join((comment or '').split())[:COMMENT] or None,
+            }
 
     @classmethod
     def _stop_scenario(cls, party, record):

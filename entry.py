@@ -142,6 +142,15 @@ class Record(metaclass=PoolMeta):
 
     @classmethod
     def _refusal_domain(cls, scenario):
+        "Return the domain of the targets whose recipient has not refused"
+        Target = Pool().get(scenario.model)
+        domain = cls._party_domain(scenario)
+        if not Target.marketing_party_required():
+            domain = ['OR', ('marketing_party', '=', None), domain]
+        return [domain, Target.marketing_refusal_domain(scenario)]
+
+    @classmethod
+    def _party_domain(cls, scenario):
         "Return the domain of the targets whose party has not refused"
         Unsubscribed = Pool().get(
             'party.party-unsubscribed-marketing.automation.scenario')

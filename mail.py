@@ -184,10 +184,9 @@ class Activity(metaclass=PoolMeta):
         outcomes, by_language = {}, defaultdict(list)
         for record_activity in record_activities:
             target = targets[record_activity.id]
-            if not target.marketing_party:
-                outcomes[record_activity.id] = skipped('no_party')
-            elif not mechanisms[target.id]:
-                outcomes[record_activity.id] = skipped('no_address')
+            if not mechanisms[target.id]:
+                outcomes[record_activity.id] = skipped(
+                    'no_address' if target.marketing_party else 'no_party')
             else:
                 by_language[languages[target.id]].append(record_activity)
         drafts = []
@@ -378,10 +377,11 @@ class Draft:
             self.record_activity.message_id
             or headers.message_id(tracking.base()))
         from_ = self.activity.email_from or sender()
+        party = self.target.marketing_party
         try:
             values = [
-                sender() or from_, from_,
-                self.target.marketing_party.rec_name, address, title]
+                sender() or from_, from_, party.rec_name if party else '',
+                address, title]
             headers_ = {
                 'Message-ID': message_id,
                 **self.activity.email_headers(self.record_activity),

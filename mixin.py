@@ -1,13 +1,16 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+from collections import defaultdict
+
 from trytond.model import Model, fields
 from trytond.pool import Pool
+from trytond.transaction import Transaction
 
 from .domain import check_fields
 from .reader import Access
 
-__all__ = ['MarketingAutomationMixin', 'Readers']
+__all__ = ['CompanyTargetMixin', 'MarketingAutomationMixin', 'Readers']
 
 
 class MarketingAutomationMixin(Model):
@@ -73,6 +76,21 @@ class MarketingAutomationMixin(Model):
             check_fields(cls, domain)
 
     @classmethod
+    def marketing_party_required(cls):
+        """
+        Return if the records without party stay out of the scenarios.
+        """
+        return True
+
+    @classmethod
+    def marketing_refusal_domain(cls, scenario):
+        """
+        Return the domain of the records whose recipient has not refused the
+        scenario, besides by the party.
+        """
+        return []
+
+    @classmethod
     def marketing_languages(cls, records):
         "Return a dictionary of the language code (or None) of each record"
         return cls._marketing_from_parties(records, 'marketing_languages')
@@ -102,6 +120,30 @@ class MarketingAutomationMixin(Model):
         return {
             id_: values.get(party.id) if party else None
             for id_, party in parties.items()}
+
+
+class CompanyTargetMixin(MarketingAutomationMixin):
+    "Make the records of a model with a company possible targets"
+    __slots__ = ()
+
+    @classmethod
+    def marketing_languages(cls, records):
+        # A party may speak another language with each company
+        by_company = defaultdict(list)
+        for record in records:
+            by_company[record.company.id].append(record)
+        languages = {}
+        for company, company_records in by_company.items():
+            with Transaction().set_context(company=company):
+                languages.update(super().marketing_languages(company_records))
+        return languages
+
+    @property
+    def marketing_access_context(self):
+        context = super().marketing_access_context
+        context['company'] = self.company.id
+        context['_companies'] = (self.company.id,)
+        return context
 
 
 class Readers:

@@ -26,9 +26,9 @@ class Record(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record'
 
     @classmethod
-    def _enter_domain(cls, scenario):
+    def _party_domain(cls, scenario):
         return [
-            super()._enter_domain(scenario),
+            super()._party_domain(scenario),
             ('marketing_party.marketing_refused', '!=', True),
             ]
 

@@ -57,7 +57,7 @@ def words(activity, names, target, access):
     :param target: in the same language.
     :param access: of the virtual reader of the target.
     """
-    texts, name = {}, None
+    texts, name = {}, names[0]
     try:
         context = activity.email_context(View(target, access))
         for name in names:
@@ -68,17 +68,6 @@ def words(activity, names, target, access):
             # Nothing more can be read in this transaction
             raise
         return failed(
-            'template_error', _explain(activity, name, target, exception))
+            'template_error',
+            activity.template_failure(name, exception, target))
     return texts
-
-
-def _explain(activity, name, target, exception):
-    line = getattr(exception, 'line', None)
-    return gettext(
-        'marketing_automation.msg_template_failed',
-        field=activity.__names__(name)['field'] if name else '',
-        activity=activity.rec_name,
-        record=target.rec_name,
-        line=line if line and line > 0 else '?',
-        expression=getattr(exception, 'expression', None) or '',
-        error=getattr(exception, 'message', None) or repr(exception))

@@ -49,6 +49,8 @@ ROOMS = {
     'sms_answer': {'gateway'},
     'sms_reaction': {'gateway'},
     # the to-dos
+    'mailing_list': {'compose', 'delivery', 'headers', 'tracking'},
+    'opportunity': {'mixin', 'paths', 'wording'},
     'paths': {'reader'},
     'todo': {'mixin', 'paths', 'retry', 'wording'},
     'wording': {'reader', 'retry', 'template'},
@@ -77,6 +79,7 @@ ROOMS = {
     'mixin': {'domain', 'reader'},
     'party': {'mixin'},
     'sale': {'mixin'},
+    'subscriber': {'mixin'},
     # consent and privacy
     'consent': set(),
     'erase': set(),
