@@ -58,6 +58,7 @@ class RecordActivity(metaclass=PoolMeta):
                     ('sms_empty', "Empty SMS"),
                     ('sms_too_long', "SMS too long"),
                     ('sms_refused', "Refused by the SMS provider"),
+                    ('sms_bounced', "SMS bounced"),
                     ('sms_busy', "SMS provider can not take it now"),
                     # It may be the same list for several fields
                     ] if r not in cls.reason.selection])
@@ -82,6 +83,11 @@ class RecordActivity(metaclass=PoolMeta):
                     'readonly': Eval('sms_clicked', False),
                     'depends': simulate['depends'] + ['sms_clicked'],
                     },
+                'on_sms_bounced': {
+                    **simulate,
+                    'readonly': Eval('sms_bounced', False),
+                    'depends': simulate['depends'] + ['sms_bounced'],
+                    },
                 })
         retry = cls._buttons['retry']
         cls._buttons['retry'] = {
@@ -97,6 +103,12 @@ class RecordActivity(metaclass=PoolMeta):
         "Apply that the recipients clicked a link of the SMS"
         cls.apply_event('sms_clicked', record_activities)
 
+    @dualmethod
+    @ModelView.button
+    def on_sms_bounced(cls, record_activities):
+        "Apply that the SMS could not be delivered"
+        cls.apply_event('sms_bounced', record_activities)
+
     @property
     def is_retryable(self):
         return super().is_retryable or (
@@ -107,6 +119,13 @@ class RecordActivity(metaclass=PoolMeta):
         return {
             **super()._hit_events(),
             'sms_click': 'sms_clicked',
+            }
+
+    @classmethod
+    def _resolving_events(cls):
+        return {
+            **super()._resolving_events(),
+            'sms_bounced': 'sms_bounced',
             }
 
     # Sending

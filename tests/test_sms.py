@@ -12,6 +12,7 @@ from trytond.modules.marketing_automation.gateway import (
     Gateway, NumberError, e164)
 from trytond.modules.marketing_automation.outcome import CourierAway, Parcel
 from trytond.modules.marketing_automation.sms import find_urls, replace_urls
+from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import activate_module, with_transaction
 from trytond.transaction import Transaction
@@ -159,6 +160,23 @@ class SMSTestCase(unittest.TestCase):
         self.assertEqual(outcomes["Bob"][:2], ('skipped', 'no_mobile'))
         self.assertEqual(
             outcomes["Carol"][:3], ('failed', 'number_invalid', '0301234'))
+
+    @with_transaction()
+    def test_again(self):
+        "Test what was in flight at a crash goes out with the same reference"
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        create_party("Alice")
+        activity = create_activity()
+        parcel, = execute(activity).values()
+        record_activity, = enter(activity).values()
+        RecordActivity.store_sending(
+            {record_activity.id: parcel}, dt.datetime.now(), 7)
+        forget(RecordActivity)
+        record_activity = RecordActivity(record_activity.id)
+        self.assertEqual(record_activity.sms_number, NUMBERS["Alice"])
+        self.assertEqual(record_activity.sms_segments, 1)
+        again, = execute(activity).values()
+        self.assertEqual(again, parcel)
 
     @with_transaction()
     def test_first_mobile(self):

@@ -12,11 +12,13 @@ from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
+from ..tracking import ANONYMOUS_SMS_CLICK, SMS_CLICK, encode
 from .sms import TOKEN, start_provider
 from .test_sms import NUMBERS, create_activity, create_party, enter
 from .tools import configured
 
 URL = '/m/%s/sms/' % Base64Converter(None).to_url(DB_NAME)
+SHOP = 'https://shop.example.com/'
 ALICE = NUMBERS["Alice"]
 
 
@@ -208,6 +210,54 @@ class AnswerTestCase(RouteTestCase):
         self.assertEqual(self.bounced(), ["Alice"])
         self.assertEqual(self.stopped(), [NUMBERS["Bob"]])
         self.assertEqual(len(self.incoming()), 99)
+
+    @with_transaction()
+    def click_url(self, kind, name="Alice"):
+        pool = Pool()
+        Link = pool.get('marketing.automation.link')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        link, = Link.ids({(self.activity, SHOP)}).values()
+        sent, = [
+            r for r in RecordActivity.search([])
+            if r.record.record.name == name]
+        id_ = sent.id if kind == SMS_CLICK else self.activity
+        url = URL.removesuffix('sms/') + f'{kind}/{encode(kind, id_, link)}'
+        Transaction().commit()
+        return url
+
+    @with_transaction()
+    def clicked(self):
+        pool = Pool()
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        Tally = pool.get('marketing.automation.tally')
+        return (
+            sorted(r.record.record.name for r in RecordActivity.search(
+                    [('sms_clicked', '=', True), ('email_clicked', '=', False)
+                        ])),
+            sum(t.email_clicked for t in Tally.search([])))
+
+    def test_click(self):
+        "Test a click moves on, and an anonymous one only counts"
+        client = self.client()
+        url = self.click_url(SMS_CLICK)
+        self.assertEqual(client.head(url).status_code, 302)
+        self.react()
+        self.assertEqual(self.clicked(), ([], 0))
+        for _ in range(2):
+            response = client.get(url)
+            self.assertEqual(response.status_code, 302)
+            self.assertEqual(response.location, SHOP)
+        self.react()
+        self.assertEqual(self.clicked(), (["Alice"], 0))
+        self.assertEqual(
+            client.get(self.click_url(ANONYMOUS_SMS_CLICK)).location, SHOP)
+        self.react()
+        self.assertEqual(self.clicked(), (["Alice"], 1))
+        # The token of one kind is none of another
+        for former, kind in [('/s/', '/c/'), ('/s/', '/t/'), ('/s/', '/u/')]:
+            self.assertEqual(
+                client.get(url.replace(former, kind)).status_code, 404)
+        self.assertEqual(client.get(url[:-1]).status_code, 404)
 
     def test_report(self):
         "Test a report bounces its SMS, once, and waits for it"
