@@ -51,9 +51,8 @@ class Record(metaclass=PoolMeta):
         table = cls.__table__()
         cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
         last_id, = cursor.fetchone()
-        cursor.execute(*cls._enter_query(
-                scenario, cls._enter_domain(scenario)))
-        count = cursor.rowcount
+        count = cls._insert_entered(scenario, cls._enter_query(
+                scenario, cls._enter_domain(scenario)), last_id)
         cls._start(
             scenario, table.select(
                 table.id,
@@ -96,6 +95,16 @@ class Record(metaclass=PoolMeta):
             cursor.execute(*table.select(table.id, where=added))
             result.extend(id_ for id_, in cursor)
         return result
+
+    @classmethod
+    def _insert_entered(cls, scenario, query, last_id):
+        """
+        Execute the INSERT of what enters after the record (id), and return
+        the number.
+        """
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*query)
+        return cursor.rowcount
 
     @classmethod
     def _start(cls, scenario, records, now):

@@ -4,9 +4,6 @@
 The figures with all that machines did, beside those of humans.
 """
 
-from sql import Literal
-from sql.conditionals import Case
-
 from trytond.model import fields
 from trytond.pool import PoolMeta
 from trytond.pyson import Eval
@@ -49,21 +46,6 @@ class ReportingActivity(metaclass=PoolMeta):
         cls._counts = list(dict.fromkeys(
                 cls._counts + [f'{e}_raw' for e in _EVENTS]))
         cls._rates = {**cls._rates, **_RATES}
-
-    @classmethod
-    def _facts(cls):
-        facts = super()._facts()
-        done, = facts.from_
-        facts.columns = [
-            *facts.columns,
-            *[
-                # What a marketer or a former release has told was not a hit
-                Case((
-                        (getattr(done, event) == Literal(True))
-                        | (getattr(done, f'{event}_raw') == Literal(True)),
-                        1), else_=0).as_(f'{event}_raw')
-                for event in _EVENTS]]
-        return facts
 
 
 class Activity(metaclass=PoolMeta):

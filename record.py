@@ -363,8 +363,7 @@ class RecordActivity(ModelSQL, ModelView):
         table = cls.__table__()
         existing = cls.__table__()
         record, = records.columns
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*table.insert(
+        cls._insert_planned(activity, table.insert(
                 [table.record, table.activity, table.at, table.state,
                     table.email_opened, table.email_clicked, table.attempts,
                     table.test, table.create_uid, table.create_date],
@@ -379,6 +378,13 @@ class RecordActivity(ModelSQL, ModelView):
                             Literal(1),
                             where=(existing.activity == activity.id)
                             & (existing.record == record))))))
+
+    @classmethod
+    def _insert_planned(cls, activity, query):
+        "Execute the INSERT of what waits for the activity, return the number"
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*query)
+        return cursor.rowcount
 
     @classmethod
     def cancel_records(cls, records, reason, now):

@@ -17,46 +17,35 @@ reports show alike:
 import datetime as dt
 from collections import defaultdict
 
-from dateutil.relativedelta import relativedelta
-from sql import Cast, Column, Literal, Union
-from sql.aggregate import Count, Min, Sum
+from sql import Cast, Literal, Null, Union
+from sql.aggregate import Sum
 from sql.conditionals import Case, Coalesce, NullIf
-from sql.functions import DateTrunc
+from sql.functions import DateTrunc, Extract
+from sql.operators import Like
 
-from trytond import backend
 from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
-from trytond.pyson import Eval, If
+from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
-PERIODS = {
-    'year': relativedelta(years=1),
-    'month': relativedelta(months=1),
-    'day': relativedelta(days=1),
-    }
+from .period import PERIODS, get_period, midnight, spans, start
+
 TREND_LENGTH = 10
+_SLICE = 500
 STATES = [
     'waiting', 'sending', 'done', 'skipped', 'cancelled', 'expired', 'failed']
 
 
-def _period():
-    period = Transaction().context.get('period')
-    return period if period in PERIODS else 'month'
+def _is(kind, state):
+    "Return the SQL condition of a kind in the state"
+    return Like(kind, f'{state},%')
 
 
-def _start(date, period):
-    "Return the first day of the period of the date"
-    if period == 'year':
-        return date.replace(month=1, day=1)
-    elif period == 'month':
-        return date.replace(day=1)
-    return date
-
-
-def _midnight(date):
-    return dt.datetime.combine(date, dt.time.min)
+def _has(kind, event):
+    "Return the SQL condition of a kind for which the event has happened"
+    return Like(kind, f'%,{event},%')
 
 
 def _rate(count, total):
@@ -76,55 +65,13 @@ def _sql_rate(count, total):
     return Cast(rate, 'DOUBLE PRECISION') / 10000.0
 
 
-class Context(ModelView):
-    __name__ = 'marketing.automation.reporting.context'
-
-    from_date = fields.Date(
-        "From Date",
-        domain=[
-            If(Eval('to_date') & Eval('from_date'),
-                ('from_date', '<=', Eval('to_date')),
-                ()),
-            ])
-    to_date = fields.Date(
-        "To Date",
-        domain=[
-            If(Eval('from_date') & Eval('to_date'),
-                ('to_date', '>=', Eval('from_date')),
-                ()),
-            ],
-        help="The last day that is included.")
-    period = fields.Selection([
-            ('year', "Year"),
-            ('month', "Month"),
-            ('day', "Day"),
-            ], "Period", required=True, sort=False)
-
-    @classmethod
-    def default_from_date(cls):
-        context = Transaction().context
-        if 'from_date' in context:
-            return context['from_date']
-        return cls.default_to_date() - relativedelta(years=1)
-
-    @classmethod
-    def default_to_date(cls):
-        context = Transaction().context
-        if context.get('to_date'):
-            return context['to_date']
-        return Pool().get('ir.date').today()
-
-    @classmethod
-    def default_period(cls):
-        return _period()
-
-
 class Reporting(ModelSQL, ModelView):
     """
     The figures of a subject per period.
 
-    A subclass gives the rows to count with :meth:`_facts` and defines its
-    figures with ``_counts`` and ``_rates``.
+    A subclass gives what is counted with :meth:`_live` and :meth:`_counted`
+    and defines its figures with :meth:`_condition`, ``_counts`` and
+    ``_rates``.
     """
     _subject = None
     _counts = []
@@ -138,49 +85,123 @@ class Reporting(ModelSQL, ModelView):
         super().__setup__()
         cls._order.insert(0, ('date', 'ASC'))
 
-    @classmethod
-    def _facts(cls):
-        """
-        Return the SQL query of everything that is counted.
+    # What is counted
 
-        It has the columns id (unique), the subject, at and each of _counts
-        (1 or 0).
+    @classmethod
+    def _condition(cls, name, kind):
+        "Return the SQL condition of the kinds that count for the name"
+        raise NotImplementedError
+
+    @classmethod
+    def _live(cls):
+        """
+        Return the list of the queries of what the counters do not contain.
+
+        They have the columns subject, at, kind and number.
         """
         raise NotImplementedError
 
     @classmethod
-    def table_query(cls):
-        fact = cls._facts()
-        date = cls.date.sql_cast(DateTrunc(_period(), fact.at)).as_('date')
-        subject = Column(fact, cls._subject).as_(cls._subject)
-        counts = {
-            n: Cast(Sum(Column(fact, n)), 'BIGINT') for n in cls._counts}
-        return fact.select(
-            Min(fact.id).as_('id'),
-            subject,
-            date,
-            *[cls._fields[n].sql_cast(c).as_(n) for n, c in counts.items()],
-            *[
-                _sql_rate(counts[n], counts[d]).as_(name)
-                for name, (n, d) in cls._rates.items()],
-            where=cls._where(fact),
-            group_by=[subject, date])
+    def _counted(cls):
+        """
+        Return the table of the counters, the query and the column of the
+        subject.
+        """
+        Counter = Pool().get('marketing.automation.counter')
+        table = Counter.__table__()
+        return table, table, getattr(table, cls._subject)
 
     @classmethod
-    def _where(cls, fact):
+    def _facts(cls, ids=None, from_date=None, to_date=None, period=None):
+        """
+        Return the SQL query of all that is counted, of the subjects (ids).
+
+        Without period it is what is counted of the whole time, otherwise
+        what belongs to the dates included, dated by the period.
+        """
+        queries = []
+        for level, first, last in spans(from_date, to_date, period):
+            table, from_, subject = cls._counted()
+            where = (subject != Null) & (table.level == level)
+            if first:
+                where &= table.date >= first
+            if last:
+                where &= table.date < last
+            queries.append(from_.select(
+                    subject.as_('subject'), table.date.as_('at'),
+                    table.kind.as_('kind'), table.number.as_('number'),
+                    where=where))
+        for live in cls._live():
+            where = Literal(True)
+            if period:
+                where &= live.at != Null
+            if from_date:
+                where &= live.at >= midnight(from_date)
+            if to_date:
+                # Up to the end of the day
+                where &= live.at < midnight(to_date + dt.timedelta(days=1))
+            queries.append(live.select(
+                    live.subject.as_('subject'),
+                    cls.date.sql_cast(DateTrunc('day', live.at)).as_('at'),
+                    live.kind.as_('kind'), live.number.as_('number'),
+                    where=where))
+        if ids is not None:
+            for query in queries:
+                query.where &= fields.SQL_OPERATORS['in'](
+                    query.columns[0].expression, ids)
+        fact = Union(*queries, all_=True)
+        if period:
+            fact = fact.select(
+                fact.subject,
+                cls.date.sql_cast(DateTrunc(period, fact.at)).as_('at'),
+                fact.kind, fact.number)
+        return fact
+
+    @classmethod
+    def _numbers(cls, fact, names=None):
+        "Return the dictionary of the SQL of each count"
+        return {
+            name: Cast(Sum(Case(
+                        (cls._condition(name, fact.kind), fact.number),
+                        else_=0)), 'BIGINT')
+            for name in names or cls._counts}
+
+    @classmethod
+    def table_query(cls):
         context = Transaction().context
-        where = Literal(True)
-        if context.get('from_date'):
-            where &= fact.at >= _midnight(context['from_date'])
-        if context.get('to_date'):
-            # Up to the end of the day
-            where &= fact.at < _midnight(
-                context['to_date'] + dt.timedelta(days=1))
-        return where
+        period = get_period()
+        fact = cls._facts(
+            from_date=context.get('from_date'),
+            to_date=context.get('to_date'), period=period)
+        date = fact.at
+        numbers = cls._numbers(fact)
+        id_ = Cast(fact.subject, 'BIGINT') * 100_000_000 + (
+            Cast(Extract('YEAR', date), 'BIGINT') * 10_000
+            + Cast(Extract('MONTH', date), 'BIGINT') * 100
+            + Cast(Extract('DAY', date), 'BIGINT'))
+        return fact.select(
+            # The same each time, although rows and counters change
+            id_.as_('id'),
+            fact.subject.as_(cls._subject),
+            cls.date.sql_cast(date).as_('date'),
+            *[cls._fields[n].sql_cast(c).as_(n) for n, c in numbers.items()],
+            *[
+                _sql_rate(numbers[n], numbers[d]).as_(name)
+                for name, (n, d) in cls._rates.items()],
+            group_by=[fact.subject, date],
+            having=cls._having(fact))
+
+    @classmethod
+    def _having(cls, fact):
+        "Return the condition of the lines with something to show"
+        having = Literal(False)
+        for number in cls._numbers(fact).values():
+            having |= number != 0
+        return having
 
     def get_period(self, name):
         "Return what names the period on an axis"
-        length = {'year': 4, 'month': 7}.get(_period())
+        length = {'year': 4, 'month': 7}.get(get_period())
         return self.date.isoformat()[:length] if self.date else ''
 
     def get_percentage(self, name):
@@ -190,69 +211,31 @@ class Reporting(ModelSQL, ModelView):
     @classmethod
     def figures(cls, ids, names):
         """
-        Return for each name the figure over the whole time of each id.
+        Return for each name the figure over the whole time by id.
 
         The number of queries does not depend on the number of ids.
         """
-        names = set(names)
-        states = {f'{s}_count': s for s in STATES}
-        figures = {}
-        if names & states.keys():
-            progress = cls._progress(ids)
-            for name in names & states.keys():
-                figures[name] = {i: progress[states[name]][i] for i in ids}
-        if names - states.keys():
-            counts = cls._totals(ids)
-            for name in names - states.keys():
-                if name in cls._rates:
-                    n, d = map(counts.get, cls._rates[name])
-                    figures[name] = {i: _rate(n[i], d[i]) for i in ids}
-                else:
-                    figures[name] = {i: counts[name][i] for i in ids}
-        return figures
-
-    @classmethod
-    def _progress(cls, ids):
-        "Return the counts of the record activities by state and id"
-        pool = Pool()
-        Activity = pool.get('marketing.automation.activity')
-        RecordActivity = pool.get('marketing.automation.record.activity')
-        activity = Activity.__table__()
-        record_activity = RecordActivity.__table__()
         cursor = Transaction().connection.cursor()
-
-        if cls._subject == 'activity':
-            from_item, subject = record_activity, record_activity.activity
-        else:
-            from_item = record_activity.join(
-                activity, condition=record_activity.activity == activity.id)
-            subject = Column(activity, cls._subject)
-        progress = defaultdict(lambda: defaultdict(int))
-        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
-            cursor.execute(*from_item.select(
-                    subject, record_activity.state, Count(Literal(1)),
-                    where=fields.SQL_OPERATORS['in'](subject, sub_ids),
-                    group_by=[subject, record_activity.state]))
-            for id_, state, count in cursor:
-                progress[state][id_] = count
-        return progress
-
-    @classmethod
-    def _totals(cls, ids):
-        "Return the counts over the whole time by name and id"
-        cursor = Transaction().connection.cursor()
-        totals = {n: defaultdict(int) for n in cls._counts}
-        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
-            fact = cls._facts()
-            subject = Column(fact, cls._subject)
+        counts = sorted(
+            {n for n in names if n not in cls._rates}.union(
+                *[cls._rates[n] for n in names if n in cls._rates]))
+        totals = {n: defaultdict(int) for n in counts}
+        for sub_ids in grouped_slice(ids, _SLICE):
+            fact = cls._facts(list(sub_ids))
             cursor.execute(*fact.select(
-                    subject, *[Sum(Column(fact, n)) for n in cls._counts],
-                    where=fields.SQL_OPERATORS['in'](subject, sub_ids),
-                    group_by=[subject]))
+                    fact.subject, *cls._numbers(fact, counts).values(),
+                    group_by=[fact.subject]))
             for id_, *values in cursor:
-                for name, value in zip(cls._counts, values):
+                for name, value in zip(counts, values):
                     totals[name][id_] = int(value)
-        return totals
+        figures = {}
+        for name in names:
+            if name in cls._rates:
+                n, d = map(totals.get, cls._rates[name])
+                figures[name] = {i: _rate(n[i], d[i]) for i in ids}
+            else:
+                figures[name] = {i: totals[name][i] for i in ids}
+        return figures
 
     @classmethod
     def trends(cls, ids, names):
@@ -263,22 +246,24 @@ class Reporting(ModelSQL, ModelView):
         """
         context = Transaction().context
         cursor = Transaction().connection.cursor()
-        period = _period()
+        period = get_period()
         last = context.get('to_date') or Pool().get('ir.date').today()
         dates = [
-            _start(last, period) - PERIODS[period] * i
+            start(last, period) - PERIODS[period] * i
             for i in reversed(range(TREND_LENGTH))]
         rates = {n: n[:-len('_trend')] for n in names}
         values = defaultdict(dict)
-        with Transaction().set_context(
-                period=period, from_date=dates[0], to_date=last):
-            table = cls.table_query()
-        for sub_ids in grouped_slice(ids, backend.MAX_QUERY_PARAMS):
-            subject = Column(table, cls._subject)
-            cursor.execute(*table.select(
-                    subject, table.date,
-                    *[Column(table, r) for r in rates.values()],
-                    where=fields.SQL_OPERATORS['in'](subject, sub_ids)))
+        for sub_ids in grouped_slice(ids, _SLICE):
+            fact = cls._facts(
+                list(sub_ids), from_date=dates[0], to_date=last,
+                period=period)
+            numbers = cls._numbers(fact)
+            cursor.execute(*fact.select(
+                    fact.subject, fact.at,
+                    *[
+                        _sql_rate(*map(numbers.get, cls._rates[r]))
+                        for r in rates.values()],
+                    group_by=[fact.subject, fact.at]))
             for id_, date, *row in cursor:
                 if not isinstance(date, dt.date):
                     date = dt.date.fromisoformat(date)
@@ -317,27 +302,39 @@ class ReportingScenario(Reporting):
         fields.Float("Block Percentage", digits=(None, 2)), 'get_percentage')
 
     @classmethod
-    def _facts(cls):
-        Record = Pool().get('marketing.automation.record')
-        entered = Record.__table__()
-        blocked = Record.__table__()
-        return Union(
-            entered.select(
-                (entered.id * 2).as_('id'),
-                entered.scenario.as_('scenario'),
-                entered.create_date.as_('at'),
-                Literal(1).as_('record_count'),
-                Literal(0).as_('record_count_blocked')),
-            blocked.select(
-                (blocked.id * 2 + 1).as_('id'),
-                blocked.scenario.as_('scenario'),
-                # Records of the former module have no date of the block
-                Coalesce(
-                    blocked.ended_at, blocked.create_date).as_('at'),
-                Literal(0).as_('record_count'),
-                Literal(1).as_('record_count_blocked'),
-                where=blocked.blocked == Literal(True)),
-            all_=True)
+    def _condition(cls, name, kind):
+        if name == 'record_count':
+            return _is(kind, 'entered')
+        elif name == 'record_count_blocked':
+            return _has(kind, 'block')
+        return _is(kind, name[:-len('_count')])
+
+    @classmethod
+    def _counted(cls):
+        # The record activities belong to the scenario of their activity
+        pool = Pool()
+        activity = pool.get('marketing.automation.activity').__table__()
+        counter = pool.get('marketing.automation.counter').__table__()
+        return (
+            counter,
+            counter.join(activity, 'LEFT',
+                condition=counter.activity == activity.id),
+            Coalesce(counter.scenario, activity.scenario))
+
+    @classmethod
+    def _live(cls):
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Record = pool.get('marketing.automation.record')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        queries = Record.live()
+        for live in RecordActivity.live():
+            activity = Activity.__table__()
+            queries.append(live.join(
+                    activity, condition=live.subject == activity.id).select(
+                    activity.scenario.as_('subject'), live.at.as_('at'),
+                    live.kind.as_('kind'), live.number.as_('number')))
+        return queries
 
 
 class ReportingActivity(Reporting):
@@ -397,20 +394,17 @@ class ReportingActivity(Reporting):
         'get_percentage')
 
     @classmethod
-    def _facts(cls):
-        RecordActivity = Pool().get('marketing.automation.record.activity')
-        done = RecordActivity.__table__()
-        return done.select(
-            done.id.as_('id'),
-            done.activity.as_('activity'),
-            # Those of the former module have no date of the end
-            Coalesce(done.ended_at, done.at, done.create_date).as_('at'),
-            Literal(1).as_('record_count'),
-            Case((done.email_opened == Literal(True), 1), else_=0
-                ).as_('email_opened'),
-            Case((done.email_clicked == Literal(True), 1), else_=0
-                ).as_('email_clicked'),
-            where=done.state == 'done')
+    def _condition(cls, name, kind):
+        if name == 'record_count':
+            return _is(kind, 'done')
+        elif name.endswith('_count'):
+            return _is(kind, name[:-len('_count')])
+        # What can not be linked to a mail belongs to its own day
+        return (_is(kind, 'done') | _is(kind, 'tally')) & _has(kind, name)
+
+    @classmethod
+    def _live(cls):
+        return Pool().get('marketing.automation.record.activity').live()
 
     @classmethod
     def get_activity_actions(cls):

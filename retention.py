@@ -3,7 +3,8 @@
 """
 Remove what is kept long enough.
 
-The figures are those of the record activities, so they stay as they are.
+The figures are those of the record activities, so they stay as they are, and
+their counters are verified.
 """
 
 import datetime as dt
@@ -35,7 +36,7 @@ class Hit(metaclass=PoolMeta):
         logged e-mails older than `keep_emails` days.
 
         It is called by cron.  A hit stays as long as it has not had its
-        effect.
+        effect.  Counters that differ are corrected.
         """
         Email = Pool().get('ir.email')
         hits = emails = 0
@@ -47,6 +48,7 @@ class Hit(metaclass=PoolMeta):
             hits = cursor.rowcount
         if before := _before('keep_emails'):
             emails = Email.clean_marketing(before)
+        Pool().get('marketing.automation.counter').verify()
         logger.info("cleaned hits=%s emails=%s", hits, emails)
 
 

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections import Counter
 
-from sql import Column, Literal, Null, Union
+from sql import Literal, Null
 
 from trytond.model import Index, ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
@@ -19,10 +19,16 @@ from trytond.transaction import Transaction
 
 from . import verdict
 from .agent import agent_family
+from .counter import to_date
 
 _SLICE = 500
 _COUNTS = [
     'email_opened', 'email_clicked', 'email_opened_raw', 'email_clicked_raw']
+
+
+def _kind(name):
+    "Return as what it is counted"
+    return f'tally,{name},'
 
 
 class _Recent:
@@ -78,6 +84,7 @@ class Tally(ModelSQL):
     email_clicked_raw = fields.Integer("E-Mails Clicked (Raw)", readonly=True)
 
     _recent = _Recent()
+    _counted_subject = 'activity'
 
     @classmethod
     def __setup__(cls):
@@ -127,7 +134,9 @@ class Tally(ModelSQL):
     @classmethod
     def fold(cls):
         "Fold the new rows into those of their day, and count the links"
-        Link = Pool().get('marketing.automation.link')
+        pool = Pool()
+        Counters = pool.get('marketing.automation.counter')
+        Link = pool.get('marketing.automation.link')
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         names = ['activity', 'link', 'at', *_COUNTS]
@@ -140,22 +149,26 @@ class Tally(ModelSQL):
             if not rows:
                 break
             totals, clicks, raw = {}, Counter(), Counter()
+            numbers = Counter()
             for _, activity, link, at, *counts in rows:
+                for name, count in zip(_COUNTS, counts):
+                    numbers[activity, to_date(at), _kind(name)] += count
                 total = totals.setdefault((activity, link, at), Counter())
                 total.update(dict(zip(_COUNTS, counts)))
                 if link:
                     clicks[link] += counts[_COUNTS.index('email_clicked')]
                     raw[link] += counts[_COUNTS.index('email_clicked_raw')]
             for (activity, link, at), total in totals.items():
-                cls._fold(activity, link, at, total)
+                cls._fold_day(activity, link, at, total)
             Link.count_clicks(raw, clicks)
+            Counters.add('activity', numbers)
             for sub_rows in grouped_slice(rows, _SLICE):
                 cursor.execute(*table.delete(
                         where=fields.SQL_OPERATORS['in'](
                             table.id, [r[0] for r in sub_rows])))
 
     @classmethod
-    def _fold(cls, activity, link, at, total):
+    def _fold_day(cls, activity, link, at, total):
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         same_link = (
@@ -174,6 +187,44 @@ class Tally(ModelSQL):
                         table.create_uid, *columns],
                     [[activity, link, at, True, 0, *counts]]))
 
+    # Figures
+
+    @classmethod
+    def live(cls):
+        "Return the list of the queries of what is not folded yet"
+        queries = []
+        for name in _COUNTS:
+            table = cls.__table__()
+            number = getattr(table, name)
+            queries.append(table.select(
+                    table.activity.as_('subject'), table.at.as_('at'),
+                    Literal(_kind(name)).as_('kind'), number.as_('number'),
+                    where=~table.folded & (number > 0)))
+        return queries
+
+    @classmethod
+    def all_counted(cls):
+        "Return the number of what has been folded by subject, day and kind"
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        names = ['activity', 'at', *_COUNTS]
+        cursor.execute(*table.select(
+                *[getattr(table, n) for n in names], where=table.folded))
+        numbers = Counter()
+        for activity, at, *counts in cursor:
+            for name, count in zip(_COUNTS, counts):
+                numbers[activity, to_date(at), _kind(name)] += count
+        return numbers
+
+
+class Counters(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.counter'
+
+    @classmethod
+    def sources(cls):
+        return super().sources() + [
+            Pool().get('marketing.automation.tally')]
+
 
 class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
@@ -188,21 +239,6 @@ class ReportingActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.reporting.activity'
 
     @classmethod
-    def _facts(cls):
-        # What can not be linked to a mail belongs to its own day
-        facts = super()._facts()
-        tally = Pool().get('marketing.automation.tally').__table__()
-        return Union(
-            facts.select(
-                (facts.id * 2).as_('id'),
-                Column(facts, cls._subject).as_(cls._subject),
-                facts.at.as_('at'),
-                *[Column(facts, n).as_(n) for n in cls._counts]),
-            tally.select(
-                (tally.id * 2 + 1).as_('id'),
-                tally.activity.as_(cls._subject),
-                tally.at.as_('at'),
-                *[
-                    (getattr(tally, n) if n in _COUNTS else Literal(0)).as_(n)
-                    for n in cls._counts]),
-            all_=True)
+    def _live(cls):
+        Tally = Pool().get('marketing.automation.tally')
+        return super()._live() + Tally.live()

@@ -71,7 +71,7 @@ ROOMS = {
     'seal': set(),
     'secret': set(),
     'tracking': {'seal'},
-    'tally': {'agent', 'verdict'},
+    'tally': {'agent', 'counter', 'verdict'},
     'unsubscribe': {'consent'},
     'verdict': set(),
     'web': {'tracking'},
@@ -96,11 +96,14 @@ ROOMS = {
     'exchange_wizard': {'exchange_format'},
     # the rest
     'exceptions': set(),
+    'counter': {'retry'},
+    'counting': {'counter'},
     'figures': set(),
     'ir': set(),
     'outcome': set(),
     'raw': set(),
-    'reporting': set(),
+    'period': set(),
+    'reporting': {'period'},
     'tools': set(),
     }
 VOCABULARY = {'exceptions', 'outcome', 'tools'}

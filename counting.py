@@ -1,0 +1,312 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+What the records and the record activities are counted as.
+
+A *kind* is the state, and the names of the events that have happened, each
+followed by a comma.
+"""
+
+from collections import Counter
+
+from sql import Literal, Null, Select
+from sql.aggregate import Count
+from sql.conditionals import Case, Coalesce
+from sql.functions import DateTrunc
+from sql.operators import Concat
+
+from trytond.model import Index, Model, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+from .counter import FOLD, to_date
+
+_SLICE = 500
+
+
+class Counted(Model):
+    "A row that knows as what it has been counted"
+    __slots__ = ()
+    # The name of the column of the subject, also the one of the counter
+    _counted_subject = None
+
+    counted = fields.Char(
+        "Counted", readonly=True, strip=False,
+        help="As what it has been counted.")
+    counted_at = fields.Timestamp(
+        "Counted at", readonly=True,
+        help="For which time it has been counted.")
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        t = cls.__table__()
+        cls._sql_indexes.add(
+            Index(t, (t.id, Index.Range()), where=cls._uncounted(t)))
+
+    @classmethod
+    def kind(cls, table):
+        "Return the SQL of what the row is now, never null"
+        raise NotImplementedError
+
+    @classmethod
+    def kind_at(cls, table):
+        "Return the SQL of since when it is, null if it does not matter"
+        raise NotImplementedError
+
+    @classmethod
+    def _counts(cls, table):
+        "Return the SQL condition of the rows that belong to the figures"
+        return table.test == Literal(False)
+
+    @classmethod
+    def _uncounted(cls, table):
+        "Return the SQL condition of the rows that have changed"
+        return cls._counts(table) & (
+            (table.counted == Null)
+            | (table.counted != cls.kind(table))
+            | (table.counted_at != cls.kind_at(table)))
+
+    @classmethod
+    def _foldable(cls, table):
+        "Return the SQL condition of those which nobody works on"
+        return Literal(True)
+
+    @classmethod
+    def live(cls):
+        """
+        Return the list of the queries of what is not counted yet.
+
+        Their columns are subject, at, kind and number.
+        """
+        def query(at, kind, number, condition=Literal(True)):
+            table = cls.__table__()
+            return table.select(
+                getattr(table, cls._counted_subject).as_('subject'),
+                at(table).as_('at'),
+                kind(table).as_('kind'),
+                Literal(number).as_('number'),
+                where=cls._uncounted(table) & condition(table))
+
+        return [
+            query(cls.kind_at, cls.kind, 1, lambda t: Literal(True)),
+            query(
+                lambda t: t.counted_at, lambda t: t.counted, -1,
+                lambda t: t.counted != Null),
+            ]
+
+    @classmethod
+    def fold_counted(cls):
+        "Count at most one slice of what has changed and return how many"
+        transaction = Transaction()
+        database = transaction.database
+        cursor = transaction.connection.cursor()
+        table = cls.__table__()
+        kind, at = cls.kind(table), cls.kind_at(table)
+        query = table.select(
+            table.id, getattr(table, cls._counted_subject),
+            table.counted, table.counted_at, kind, at, table.create_date,
+            where=cls._uncounted(table) & cls._foldable(table),
+            limit=FOLD)
+        if database.has_select_for():
+            For = database.get_select_for_skip_locked()
+            query.for_ = For('UPDATE')
+        cursor.execute(*query)
+        rows = cursor.fetchall()
+        if not rows:
+            return 0
+        numbers = Counter()
+        for _, subject, counted, counted_at, kind_, at_, created in rows:
+            if counted is not None:
+                numbers[subject, to_date(counted_at), counted] -= 1
+            else:
+                cls._count_once(numbers, subject, to_date(created), 1)
+            numbers[subject, to_date(at_), kind_] += 1
+        for sub_rows in grouped_slice(rows, _SLICE):
+            cursor.execute(*table.update(
+                    [table.counted, table.counted_at], [kind, at],
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, [r[0] for r in sub_rows])))
+        Pool().get('marketing.automation.counter').add(
+            cls._counted_subject, numbers)
+        return len(rows)
+
+    @classmethod
+    def _count_once(cls, numbers, subject, created, number):
+        "Add to the numbers what remains true as long as the row exists"
+
+    @classmethod
+    def all_counted(cls):
+        "Return the number of what has been counted by subject, day and kind"
+        return cls._sum_counted(lambda table: Literal(True))
+
+    @classmethod
+    def _sum_counted(cls, where):
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        columns = ['subject', 'day', 'counted', 'created']
+        rows = table.select(
+            getattr(table, cls._counted_subject).as_('subject'),
+            DateTrunc('day', table.counted_at).as_('day'),
+            table.counted,
+            DateTrunc('day', table.create_date).as_('created'),
+            where=where(table) & cls._counts(table) & (table.counted != Null))
+        columns = [getattr(rows, n) for n in columns]
+        cursor.execute(*rows.select(
+                *columns, Count(Literal(1)), group_by=columns))
+        numbers = Counter()
+        for subject, date, counted, created, number in cursor:
+            numbers[subject, to_date(date), counted] += number
+            cls._count_once(numbers, subject, to_date(created), number)
+        return numbers
+
+    @classmethod
+    def copy(cls, records, default=None):
+        default = default.copy() if default is not None else {}
+        default.setdefault('counted')
+        default.setdefault('counted_at')
+        return super().copy(records, default=default)
+
+    @classmethod
+    def on_delete(cls, records):
+        callbacks = super().on_delete(records)
+        numbers = Counter()
+        for sub_records in grouped_slice(list(records), _SLICE):
+            ids = [r.id for r in sub_records]
+            numbers.subtract(cls._sum_counted(
+                    lambda t: fields.SQL_OPERATORS['in'](t.id, ids)))
+        Pool().get('marketing.automation.counter').add(
+            cls._counted_subject, numbers)
+        return callbacks
+
+
+class Record(Counted, metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record'
+    _counted_subject = 'scenario'
+
+    @classmethod
+    def kind(cls, table):
+        blocked = table.blocked == Literal(True)
+        return Concat(
+            Coalesce(
+                Concat(Concat('end.', table.end_reason), ','),
+                Case((blocked, 'end.blocked,'), else_='running,')),
+            Case((blocked, 'block,'), else_=''))
+
+    @classmethod
+    def kind_at(cls, table):
+        return Case((
+                (table.end_reason != Null)
+                | (table.blocked == Literal(True)),
+                # Those of the former module have no date of the end
+                Coalesce(table.ended_at, table.create_date)))
+
+    @classmethod
+    def live(cls):
+        table = cls.__table__()
+        return [
+            *super().live(),
+            table.select(
+                table.scenario.as_('subject'),
+                table.create_date.as_('at'),
+                Literal('entered,').as_('kind'),
+                Literal(1).as_('number'),
+                where=cls._uncounted(table) & (table.counted == Null)),
+            ]
+
+    @classmethod
+    def _count_once(cls, numbers, subject, created, number):
+        numbers[subject, created, 'entered,'] += number
+
+    @classmethod
+    def _insert_entered(cls, scenario, query, last_id):
+        # They are many: to write them once more would take as long
+        query.columns = [*query.columns, query.table.counted]
+        query.values.columns = [*query.values.columns, Literal('running,')]
+        count = super()._insert_entered(scenario, query, last_id)
+        Pool().get('marketing.automation.counter').add(
+            'scenario', cls._sum_counted(
+                lambda t: (t.scenario == scenario.id) & (t.id > last_id)))
+        return count
+
+
+class RecordActivity(Counted, metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+    _counted_subject = 'activity'
+
+    @classmethod
+    def counted_events(cls):
+        "Return the list of the events: each is a Boolean with its time"
+        return sorted(
+            n for n in dir(cls)
+            if isinstance(getattr(cls, n), fields.Boolean)
+            and isinstance(getattr(cls, f'{n}_at', None), fields.Timestamp))
+
+    @classmethod
+    def kind(cls, table):
+        kind = Concat(table.state, ',')
+        for event in cls.counted_events():
+            happened = getattr(table, event) == Literal(True)
+            kind = Concat(kind, Case((happened, f'{event},'), else_=''))
+            if hasattr(cls, f'{event}_raw'):
+                # What a marketer or a former release has told was not a hit
+                raw = getattr(table, f'{event}_raw') == Literal(True)
+                kind = Concat(
+                    kind, Case((happened | raw, f'{event}_raw,'), else_=''))
+        return kind
+
+    @classmethod
+    def kind_at(cls, table):
+        return Case((
+                ~table.state.in_(['waiting', 'sending']),
+                # Those of the former module have no date of the end
+                Coalesce(table.ended_at, table.at, table.create_date)))
+
+    @classmethod
+    def _insert_planned(cls, activity, query):
+        record = query.values.columns[0]
+        tests = Select(
+            [Literal(1)], from_=query.values.from_,
+            where=query.values.where & (record.table.test == Literal(True)),
+            limit=1)
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*tests)
+        if cursor.fetchone():
+            return super()._insert_planned(activity, query)
+        # They are many: to write them once more would take as long
+        query.columns = [*query.columns, query.table.counted]
+        query.values.columns = [*query.values.columns, Literal('waiting,')]
+        count = super()._insert_planned(activity, query)
+        Pool().get('marketing.automation.counter').add(
+            'activity', {(activity.id, None, 'waiting,'): count})
+        return count
+
+    @classmethod
+    def _foldable(cls, table):
+        # Who sends must not be in conflict
+        return (table.state != 'sending') & (table.claim == Null)
+
+    @classmethod
+    def watch(cls, activity, trouble):
+        super().watch(activity, trouble)
+        Pool().get('marketing.automation.counter').fold(slices=4)
+
+    @classmethod
+    def process(cls):
+        pool = Pool()
+        pool.get('marketing.automation.counter').fold()
+        super().process()
+        pool.get('marketing.automation.counter').fold()
+
+
+class Activity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.activity'
+
+    @classmethod
+    def on_delete(cls, activities):
+        Counter_ = Pool().get('marketing.automation.counter')
+        ids = [a.id for a in activities]
+        callbacks = super().on_delete(activities)
+        callbacks.append(lambda: Counter_.forget('activity', ids))
+        return callbacks

@@ -1,0 +1,202 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import random
+import unittest
+from unittest.mock import patch
+
+from trytond.modules.marketing_automation import counter as counter_module
+from trytond.modules.marketing_automation import counting
+from trytond.modules.marketing_automation.reporting import STATES
+from trytond.pool import Pool
+from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.transaction import Transaction
+
+from .history import (
+    ACTIVITY, RATES, SCENARIO, create_record_activities, create_records,
+    create_scenarios, expected_figures, expected_rows, fill, set_values)
+
+COUNTER = 'marketing.automation.counter'
+RECORD = 'marketing.automation.record'
+RECORD_ACTIVITY = 'marketing.automation.record.activity'
+
+
+def fold():
+    "Count what has changed, in the same transaction"
+    pool = Pool()
+    for Model in [pool.get(RECORD), pool.get(RECORD_ACTIVITY)]:
+        while Model.fold_counted():
+            pass
+    pool.get(COUNTER)._merge()
+
+
+class CounterTestCase(unittest.TestCase):
+    "Test the counters of the figures"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        activate_module('marketing_automation')
+
+    def setUp(self):
+        super().setUp()
+        for module, name, value in [
+                (counter_module, '_NEW', 5),
+                (counting, 'FOLD', 7)]:
+            patcher = patch.object(module, name, value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+
+    def assertFigures(self):
+        "The figures are those of the rows, counted one by one"
+        pool = Pool()
+        self.assertEqual(pool.get(COUNTER).verify(), 0)
+        today = dt.date.today()
+        for model in [SCENARIO, ACTIVITY]:
+            Reporting = pool.get(model.replace('on.', 'on.reporting.'))
+            expected = expected_figures(model)
+            names = set(RATES[model]) | {
+                n for ns in RATES[model].values() for n in ns}
+            ids = [s.id for s in pool.get(model).search([])]
+            figures = Reporting.figures(ids, names)
+            for id_ in ids:
+                for name in names:
+                    nothing = None if name in RATES[model] else 0
+                    self.assertEqual(
+                        figures[name][id_],
+                        expected[id_].get(name, nothing), (model, name))
+            for period in ['month', 'day']:
+                from_date = today - dt.timedelta(days=100)
+                expected = expected_rows(model, period, from_date, today)
+                with Transaction().set_context(
+                        period=period, from_date=from_date, to_date=today):
+                    reports = {
+                        (getattr(r, Reporting._subject).id, r.date): r
+                        for r in Reporting.search([])}
+                    for key, counts in expected.items():
+                        for name in names:
+                            self.assertEqual(
+                                getattr(reports[key], name), counts[name])
+
+    @with_transaction()
+    def test_random_walk(self):
+        "The figures are those of the rows whatever happens to these"
+        pool = Pool()
+        Record = pool.get(RECORD)
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        rand = random.Random(6)
+        fill(6)
+        self.assertFigures()
+        now = dt.datetime.now().replace(microsecond=0)
+
+        def moment():
+            return now - dt.timedelta(days=rand.randint(0, 200))
+
+        def some(Model, *domain):
+            found = Model.search(list(domain))
+            return rand.sample(found, min(len(found), rand.randint(1, 6)))
+
+        def end():
+            Record.end(
+                [r.id for r in some(Record)],
+                rand.choice(['blocked', 'unsubscribed', 'erased']),
+                blocked=rand.random() < .5)
+
+        def change():
+            set_values(some(RecordActivity),
+                state=rand.choice(STATES), ended_at=moment(),
+                email_opened=rand.random() < .5)
+
+        def react():
+            RecordActivity.apply_events([
+                    (r.id, rand.choice(['email_opened', 'email_clicked']),
+                        moment())
+                    for r in some(RecordActivity, ('state', '=', 'done'))])
+
+        def retry():
+            RecordActivity.retry(
+                some(RecordActivity, ('state', '=', 'failed')))
+
+        def cancel():
+            RecordActivity.cancel(
+                some(RecordActivity, ('state', '=', 'waiting')))
+
+        def delete():
+            RecordActivity.delete(some(RecordActivity))
+            Record.delete(some(Record)[:1])
+
+        def create():
+            activity, = rand.sample(pool.get(ACTIVITY).search([]), 1)
+            create_record_activities(
+                activity, create_records(activity.scenario, 2))
+
+        steps = [end, change, change, react, retry, cancel, delete, create]
+        for i in range(40):
+            rand.choice([*steps, fold, fold])()
+            if i % 5 == 4:
+                self.assertFigures()
+        fold()
+        self.assertFigures()
+
+    @with_transaction()
+    def test_repeated(self):
+        "What is counted is not counted again"
+        fill(7)
+        RecordActivity = Pool().get(RECORD_ACTIVITY)
+        self.assertGreater(RecordActivity.fold_counted(), 0)
+        fold()
+        set_values(
+            RecordActivity.search([('state', '=', 'sending')]), state='done')
+        fold()
+        for Model in [Pool().get(RECORD), RecordActivity]:
+            self.assertEqual(Model.fold_counted(), 0)
+
+    @with_transaction()
+    def test_tests(self):
+        "Tests do not count"
+        pool = Pool()
+        scenario, = create_scenarios(1)
+        activity, = scenario.activities
+        records = create_records(scenario, 3)
+        done = create_record_activities(activity, records)
+        set_values(records[:2], test=True)
+        set_values(done[:2], test=True)
+        for _ in range(2):
+            self.assertEqual(
+                pool.get(SCENARIO)(scenario.id).record_count, 1)
+            self.assertEqual(
+                pool.get(ACTIVITY)(activity.id).waiting_count, 1)
+            fold()
+            Transaction().counter += 1
+
+    @with_transaction()
+    def test_merge(self):
+        "The counters of the same become one"
+        pool = Pool()
+        Counter = pool.get(COUNTER)
+        scenario, = create_scenarios(1)
+        activity, = scenario.activities
+        for _ in range(7):
+            create_record_activities(activity, create_records(scenario, 1))
+            fold()
+        rows, = Counter.search([
+                ('activity', '=', activity.id), ('merged', '=', True)])
+        self.assertEqual(rows.kind, 'waiting,')
+        self.assertLess(
+            Counter.search([('merged', '=', False)], count=True), 10)
+        self.assertFigures()
+
+    @with_transaction()
+    def test_verify(self):
+        "Counters that differ are corrected"
+        Counter = Pool().get(COUNTER)
+        fill(8)
+        fold()
+        counters = Counter.search([])
+        Counter.delete(counters[:3])
+        Counter.write(counters[3:5], {'number': 1000})
+        with self.assertLogs(counter_module.logger, 'ERROR'):
+            self.assertGreater(Counter.verify(), 0)
+        self.assertEqual(Counter.verify(), 0)
+        self.assertFigures()
