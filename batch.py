@@ -368,7 +368,9 @@ class RecordActivity(metaclass=PoolMeta):
                 at, *state = cls._first_state(child, ended_at, happened)
                 if end_reason and state[0] == 'waiting':
                     state = ['cancelled', end_reason, now]
-                planned.append([record, child.id, test, at, *state])
+                expire_at = child.expires_at(at, ended_at)
+                planned.append(
+                    [record, child.id, test, at, *state, expire_at])
         cls._plan_rows(planned)
         cls._cancel_opposites(activity, [r[1] for r in rows])
         cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
@@ -389,7 +391,8 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _plan_rows(cls, rows):
         """
-        Insert the rows of record, activity, test, date, state, reason and end
+        Insert the rows of record, activity, test, date, state, reason, end
+        and expiry.
         """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
@@ -397,7 +400,7 @@ class RecordActivity(metaclass=PoolMeta):
             cursor.execute(*table.insert(
                     [table.record, table.activity, table.test, table.at,
                         table.state, table.reason, table.ended_at,
-                        table.email_opened,
+                        table.expire_at, table.email_opened,
                         table.email_clicked, table.attempts, table.create_uid,
                         table.create_date],
                     [[*row, False, False, 0, 0, CurrentTimestamp()]

@@ -25,6 +25,18 @@ class DelayError(ActivityError):
     "The delay is missing or goes backward"
 
 
+class ValidityError(ActivityError):
+    "The activity would expire before it can be executed"
+
+
+class DateError(ActivityError):
+    "The date of the record can not be used"
+
+
+class WindowError(ActivityError):
+    "The sending times end before they begin"
+
+
 class ConditionError(ActivityError):
     "The condition can not be evaluated"
 

@@ -285,8 +285,10 @@ class Run:
             now = dt.datetime.now()
             ids = lock()
             outcomes = RecordActivity.decide(self.activity, ids)
+            # What is not due any more has none
             parcels = {
-                i: outcomes[i] for i in ids if isinstance(outcomes[i], Parcel)}
+                i: outcomes[i] for i in ids
+                if isinstance(outcomes.get(i), Parcel)}
             RecordActivity.store({
                     i: o for i, o in outcomes.items()
                     if isinstance(o, Outcome)}, now, number)

@@ -25,7 +25,8 @@ class RecordActivity(metaclass=PoolMeta):
     def decide(cls, activity, ids):
         """
         Return a dictionary of the outcome, or the parcel to hand over, of
-        each of the record activities (ids) of the activity.
+        each of the record activities (ids) of the activity, but those which
+        are not due any more.
         """
         with inactive_records():
             record_activities = list(cls.browse(ids))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 __all__ = [
     'CourierAway', 'Outcome', 'Parcel',
-    'done', 'skipped', 'cancelled', 'failed', 'postponed', 'until']
+    'done', 'skipped', 'cancelled', 'expired', 'failed', 'postponed', 'until']
 
 
 class CourierAway(Exception):
@@ -80,6 +80,10 @@ def skipped(reason, detail=None):
 
 def cancelled(reason, detail=None):
     return Outcome('cancelled', reason, detail)
+
+
+def expired(reason='expired'):
+    return Outcome('expired', reason)
 
 
 def failed(reason, detail=None):

@@ -25,6 +25,8 @@ REASONS = [
     (None, ""),
     ('condition', "Condition not met"),
     ('filter', "Filter not matched"),
+    ('expired', "Expired"),
+    ('window', "Waits for the sending times"),
     ('opposite', "The opposite happened"),
     ('no_party', "No party"),
     ('no_address', "No e-mail address"),
@@ -366,12 +368,14 @@ class RecordActivity(ModelSQL, ModelView):
         cls._insert_planned(activity, table.insert(
                 [table.record, table.activity, table.at, table.state,
                     table.email_opened, table.email_clicked, table.attempts,
-                    table.test, table.create_uid, table.create_date],
+                    table.expire_at, table.test, table.create_uid,
+                    table.create_date],
                 Select([
                         record, Literal(activity.id), Literal(at),
                         Literal('waiting'), Literal(False), Literal(False),
-                        Literal(0), record.table.test, Literal(0),
-                        CurrentTimestamp()],
+                        Literal(0),
+                        Literal(activity.expires_at(at, dt.datetime.now())),
+                        record.table.test, Literal(0), CurrentTimestamp()],
                     from_=records.from_,
                     where=records.where
                     & ~Exists(existing.select(

@@ -9,49 +9,11 @@ from trytond.modules.marketing_automation.exceptions import DomainError
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from .promise import PromiseTestCase
+from .flow import FlowTestCase
 
 
-class FilterTestCase(PromiseTestCase):
+class FilterTestCase(FlowTestCase):
     "Test that activities are executed only for what matches"
-
-    def setUp(self):
-        super().setUp()
-        self.parties = self.create_parties(
-            'ann@example.com', 'bob@example.com', 'cay@example.com')
-
-    def create(self, *activities, **values):
-        """
-        Create and run a scenario of steps: tuples of the name, the name of
-        the parent or None, and the values.
-        """
-        with self.transaction():
-            pool = Pool()
-            Scenario = pool.get('marketing.automation.scenario')
-            Activity = pool.get('marketing.automation.activity')
-            scenario, = Scenario.create([{
-                        'name': "Scenario",
-                        'model': 'party.party',
-                        'domain': json.dumps([['id', 'in', self.parties]]),
-                        **values}])
-            ids = {None: scenario}
-            for name, parent, values in activities:
-                ids[name], = Activity.create([{
-                            'name': name,
-                            'parent': str(ids[parent]),
-                            **values}])
-            Scenario.run([scenario])
-            Scenario.enter([scenario])
-            ids.pop(None)
-            return {n: a.id for n, a in ids.items()}
-
-    def outcomes(self):
-        "Return the sorted activities, first letters of targets and outcomes"
-        with self.transaction():
-            RecordActivity = Pool().get('marketing.automation.record.activity')
-            return sorted(
-                (r.activity.name, r.record.rec_name[0], r.state, r.reason)
-                for r in RecordActivity.search([]))
 
     def named(self, *letters):
         return json.dumps(
@@ -230,4 +192,4 @@ class FilterTestCase(PromiseTestCase):
             self.assertIn('like', action['pyson_domain'])
 
 
-del PromiseTestCase
+del FlowTestCase

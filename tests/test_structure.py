@@ -21,6 +21,7 @@ ROOMS = {
     'breaker': {'retry'},
     'claim': set(),
     'entry': set(),
+    'dated': {'domain'},
     'execution': {'claim', 'retry'},
     'filter': {'domain', 'retry'},
     'gates': {'mixin', 'retry'},
@@ -30,6 +31,8 @@ ROOMS = {
     'retention': set(),
     'retry': set(),
     'throttle': {'claim'},
+    'timing': set(),
+    'window': set(),
     # the mail
     'archive': set(),
     'compose': set(),
