@@ -7,8 +7,7 @@ import unittest
 
 import time_machine
 
-from trytond.model.exceptions import (
-    AccessError, SelectionValidationError)
+from trytond.model.exceptions import AccessError, SelectionValidationError
 from trytond.modules.marketing_automation.exceptions import DateError
 from trytond.pool import Pool
 from trytond.tests.test_tryton import activate_module, with_transaction
