@@ -49,6 +49,10 @@ class TemplateError(ActivityError):
     "The title or the template can not be compiled"
 
 
+class ValueInvalidError(ActivityError):
+    "The field can not be set, or not to this value"
+
+
 class TrackingError(ActivityError):
     "The event is not known because the recipients are not tracked"
 

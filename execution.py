@@ -29,7 +29,7 @@ from trytond.transaction import Transaction
 
 from . import claim
 from .exceptions import CourierError
-from .outcome import CourierAway, Outcome, Parcel, failed
+from .outcome import CourierAway, Outcome, Parcel, Undone, failed
 from .retry import insist, place, transient
 
 logger = logging.getLogger(__name__)
@@ -256,7 +256,9 @@ class Run:
             logger.error(
                 "failed activity=%s record_activity=%s error=%s",
                 self.activity_id, *ids, place(exception))
-            outcome = failed('action_error', repr(exception))
+            outcome = (
+                exception.outcome if isinstance(exception, Undone)
+                else failed('action_error', repr(exception)))
             insist(lambda: self.RecordActivity.store(
                     {ids[0]: outcome}, dt.datetime.now()))
             self.trouble = True

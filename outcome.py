@@ -14,7 +14,7 @@ import datetime as dt
 from typing import Any, NamedTuple, Optional
 
 __all__ = [
-    'CourierAway', 'Outcome', 'Parcel',
+    'CourierAway', 'Outcome', 'Parcel', 'Undone',
     'done', 'skipped', 'cancelled', 'expired', 'failed', 'postponed', 'until']
 
 
@@ -24,6 +24,20 @@ class CourierAway(Exception):
 
     Nothing of the parcel was handed over, it waits for better times.
     """
+
+
+class Undone(Exception):
+    """
+    What an action has begun in the database must be undone.
+
+    An action raises it because of one record of many that it has changed
+    together.  The batch is divided until that record is alone, which gets the
+    outcome; the others are executed without it.
+    """
+
+    def __init__(self, outcome):
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 class Outcome(NamedTuple):

@@ -10,7 +10,7 @@ import trytond.config as config
 from trytond import backend
 from trytond.transaction import Transaction, TransactionError
 
-__all__ = ['insist', 'is_database', 'place', 'transient']
+__all__ = ['begin', 'insist', 'is_database', 'place', 'transient']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -49,6 +49,7 @@ def insist(function, factor=1):
     transaction = Transaction()
     retry = config.getint('database', 'retry') * factor
     for count in range(retry + 1):
+        begin()
         try:
             result = function()
             transaction.commit()
@@ -58,6 +59,17 @@ def insist(function, factor=1):
             if count == retry or not transient(exception):
                 raise
             time.sleep(0.02 * (count + 1))
+
+
+def begin():
+    """
+    Let what is written next be part of a transaction.
+
+    On SQLite, the cache of Tryton works on the same connection when another
+    process has to be told, and leaves it so that each statement is committed.
+    """
+    if backend.name == 'sqlite':
+        Transaction().database.get_connection()
 
 
 def place(exception):

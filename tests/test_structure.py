@@ -57,6 +57,18 @@ ROOMS = {
     'paths': {'reader'},
     'todo': {'mixin', 'paths', 'retry', 'wording'},
     'wording': {'reader', 'retry', 'template'},
+    # the other actions
+    'block': set(),
+    'call': {'retry', 'rights'},
+    'category': {'rights'},
+    'conversion': {'reader', 'sandbox_values'},
+    'expression': {
+        'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values', 'template'},
+    'passage': set(),
+    'rights': {'reader'},
+    'set_fields': {
+        'conversion', 'expression', 'mixin', 'reader', 'retry', 'rights',
+        'sandbox'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
