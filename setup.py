@@ -60,7 +60,7 @@ setup(
             ],
         f'{PACKAGE}.tests': [
             '*.rst', '*.json', '*.html', '*.mjml', '*.eml', '*.txt',
-            'fixtures/*', 'fixtures/*/*',
+            'fixtures/*', 'fixtures/*/*', 'library/*', 'library/*/*',
             ],
         },
     license='GPL-3.0-or-later',
