@@ -65,10 +65,13 @@ ROOMS = {
     'expression': {
         'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values', 'template'},
     'passage': set(),
+    'post': set(),
     'rights': {'reader'},
     'set_fields': {
         'conversion', 'expression', 'mixin', 'reader', 'retry', 'rights',
         'sandbox'},
+    'webhook': {
+        'conversion', 'mixin', 'post', 'reader', 'retry', 'sandbox_values'},
     # templates
     'reader': {'sandbox_values'},
     'sandbox': {'sandbox_runtime', 'sandbox_values'},
