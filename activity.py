@@ -139,8 +139,9 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         Return a dictionary of the list of events (values of the field event)
         by action.
 
-        Each event has a boolean of the same name on the record activity, and
-        can be negated.  A module that adds an action or an event extends it.
+        Each event has a boolean of the same name, and its time with the
+        suffix `_at`, on the record activity.  A module that adds an action or
+        an event extends it.
         """
         return {}
 
@@ -153,6 +154,29 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         happen.
         """
         return {}
+
+    def waits_for(self, event, subject=None):
+        """
+        Return if the activity waits for the event, or for its absence.
+
+        :param subject: what the event is about, for an event that is about
+            something (see `RecordActivity.apply_events`).
+        """
+        return bool(event) and self.event == event
+
+    @classmethod
+    def _recipient_actions(cls):
+        "Return the set of the actions that speak to the recipient"
+        return set()
+
+    def survives(self, reason):
+        """
+        Return if the activity is executed also for records that ended for the
+        reason.
+
+        It must not if its action speaks to the recipient.
+        """
+        return False
 
     @classmethod
     def get_events(cls):
@@ -222,6 +246,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                 & {'parent', 'event', 'negative', 'action', 'active'}):
             return
         events = cls._parent_action_events()
+        names = cls._event_names()
         if field_names and 'action' in field_names:
             with inactive_records():
                 activities = {*activities, *cls.search([
@@ -234,8 +259,14 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                 raise ActivityError(gettext(
                         'marketing_automation.msg_activity_event',
                         activity=activity.rec_name,
-                        event=cls._event_names()[activity.event][0],
+                        event=names[activity.event][0],
                         parent=activity.parent.rec_name))
+            if (activity.event and activity.negative
+                    and not names[activity.event][1]):
+                raise ActivityError(gettext(
+                        'marketing_automation.msg_activity_event_negative',
+                        activity=activity.rec_name,
+                        event=names[activity.event][0]))
 
     @classmethod
     def check_delay(cls, activities, field_names=None):

@@ -345,42 +345,52 @@ class RecordActivity(metaclass=PoolMeta):
         """
         Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
-        records = Record.__table__()
+        record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        children = activity.active_children
-        events = sorted({c.event for c in children if c.event})
         cursor.execute(*table.join(
-                records, condition=table.record == records.id
+                record, condition=table.record == record.id
                 ).select(
                 table.id, table.record, table.test, table.ended_at,
-                Coalesce(records.end_reason, Case(
-                        (records.blocked == Literal(True), 'blocked'))),
-                *(getattr(table, f'{e}_at') for e in events),
+                Coalesce(record.end_reason, Case(
+                        (record.blocked == Literal(True), 'blocked'))),
                 where=(table.claim == number) & (table.state == 'done')))
         rows = cursor.fetchall()
         if not rows:
             return
         now = dt.datetime.now().replace(microsecond=0)
         planned = []
-        for _, record, test, ended_at, end_reason, *happened in rows:
-            happened = dict(zip(events, happened))
-            for child in children:
-                at, *state = cls._first_state(child, ended_at, happened)
-                if end_reason and state[0] == 'waiting':
+        records = [row[1] for row in rows]
+        for child in activity.active_children:
+            happened, resolved = {}, {}
+            if child.event:
+                happened = cls.event_times(child, records)
+                resolved = cls.resolved(child, records)
+            for _, record, test, ended_at, end_reason in rows:
+                at, *state = cls._first_state(
+                    child, ended_at, happened.get(record))
+                waits = state[0] == 'waiting'
+                if waits and record in resolved and (
+                        child.negative or not at):
+                    state = ['cancelled', resolved[record], now]
+                elif (waits and end_reason
+                        and not child.survives(end_reason)):
                     state = ['cancelled', end_reason, now]
                 expire_at = child.expires_at(at, ended_at)
                 planned.append(
                     [record, child.id, test, at, *state, expire_at])
         cls._plan_rows(planned)
-        cls._cancel_opposites(activity, [r[1] for r in rows])
+        cls._cancel_opposites(activity, records)
         cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
 
     @classmethod
-    def _first_state(cls, child, ended_at, happened):
-        "Return the date, state, reason and end of a new child"
+    def _first_state(cls, child, ended_at, event_at):
+        """
+        Return the date, state, reason and end of a new child.
+
+        :param event_at: when its event has already happened.
+        """
         if not child.event:
             return child.planned_at(ended_at), 'waiting', None, None
-        event_at = happened[child.event]
         if not child.negative:
             return child.planned_at(event_at), 'waiting', None, None
         elif event_at:

@@ -40,6 +40,9 @@ LOST = -1
 
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
 _LABEL = re.compile(r'[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?')
+# What says that the address does not exist (RFC 3463 3.2, RFC 7505): neither
+# 5.1.7 nor 5.1.8, they are about the sender
+_NO_MAILBOX = re.compile(r'55\d 5\.1\.(1|2|3|6|10)\b')
 _EOL = re.compile(rb'\r\n|\r|\n')
 
 
@@ -179,14 +182,18 @@ class Session:
                 logger.info("connection to the SMTP server lost, reconnect")
                 self._hang_up()
                 continue
-            if _accepted(code):
+            if accepted := _accepted(code):
                 code, text = _say(server.rcpt, recipient)
             if _accepted(code):
                 server.sock.settimeout(server.timeout * PATIENCE)
                 code, text = _say(server.data, data)
                 if server.sock:
                     server.sock.settimeout(server.timeout)
-            return self._judge(code, text)
+            outcome = self._judge(code, text)
+            if (accepted and outcome.reason == 'refused'
+                    and _NO_MAILBOX.match(outcome.detail)):
+                return failed('mailbox_unknown', outcome.detail)
+            return outcome
 
     def _judge(self, code, text):
         if _accepted(code):

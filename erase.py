@@ -66,8 +66,8 @@ class Erase(metaclass=PoolMeta):
         return [
             (RecordActivity, [('record', 'in', records)], True,
                 ['state', 'reason', 'ended_at', 'claim', 'claimed_at',
-                    'detail', 'message_id'],
-                [state, reason, ended, None, None, None, None]),
+                    'detail', 'message_id', 'email_address'],
+                [state, reason, ended, None, None, None, None, None]),
             (Record, [('id', 'in', records)], True,
                 ['record', 'uuid', 'end_reason', 'ended_at'],
                 [nobody, None,

@@ -57,6 +57,10 @@ class TrackingError(ActivityError):
     "The event is not known because the recipients are not tracked"
 
 
+class SuppressionError(ValidationError):
+    "What is to be suppressed is no e-mail address"
+
+
 class CourierError(UserError):
     "What hands over the messages is out of reach"
 

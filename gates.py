@@ -56,15 +56,17 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
+        open_ = (record.end_reason == Null) & (
+            Coalesce(record.blocked, Literal(False)) == Literal(False))
+        if spared := cls._spared_activities():
+            open_ |= fields.SQL_OPERATORS['in'](table.activity, spared)
         cursor.execute(*table.join(
                 record, condition=table.record == record.id
                 ).select(
                     table.id,
                     where=(table.claim == number)
                     & (table.state == 'sending')
-                    & (record.end_reason == Null)
-                    & (Coalesce(record.blocked, Literal(False))
-                        == Literal(False))))
+                    & open_))
         return {id_ for id_, in cursor}
 
     @classmethod
@@ -113,7 +115,8 @@ class RecordActivity(metaclass=PoolMeta):
                 reason = 'party_inactive'
             else:
                 continue
-            outcomes[record_activity.id] = cancelled(reason)
+            if not activity.survives(reason):
+                outcomes[record_activity.id] = cancelled(reason)
         return outcomes
 
     @classmethod
@@ -132,30 +135,31 @@ class RecordActivity(metaclass=PoolMeta):
         if not activity.event:
             return {}
         records = {r.record.id: r.id for r in record_activities}
-        closed = set()
+        closed = {}
         if activity.negative:
-            closed |= cls._records_with(
-                records, [activity.parent.id], activity.event)
+            closed.update(cls.resolved(activity, records))
+            closed.update(dict.fromkeys(
+                    cls.event_times(activity, records), 'opposite'))
         if opposites := activity.opposites:
-            closed |= cls._records_with(records, [o.id for o in opposites])
-        return {records[r]: cancelled('opposite') for r in closed}
+            closed.update(dict.fromkeys(
+                    cls._records_with(records, [o.id for o in opposites]),
+                    'opposite'))
+        return {records[r]: cancelled(reason) for r, reason in closed.items()}
 
     @classmethod
-    def _records_with(cls, records, activities, event=None):
+    def _records_with(cls, records, activities):
         """
         Return the ids of those of the records for which one of the activities
-        was executed, and had the event if given.
+        was executed.
         """
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         in_ = fields.SQL_OPERATORS['in']
-        where = (
-            in_(table.activity, activities)
-            & in_(table.record, list(records))
-            & in_(table.state, ['sending', 'done']))
-        if event:
-            where &= getattr(table, event)
-        cursor.execute(*table.select(table.record, where=where))
+        cursor.execute(*table.select(
+                table.record,
+                where=in_(table.activity, activities)
+                & in_(table.record, list(records))
+                & in_(table.state, ['sending', 'done'])))
         return {record for record, in cursor}
 
     @classmethod

@@ -15,12 +15,12 @@ from trytond.pyson import Eval
 from trytond.report import Report
 from trytond.transaction import Transaction, active_records
 
-from . import headers, mjml, tracking
+from . import headers, mjml, tracking, verp
 from .compose import Page, Shortener, address_of, compose, one_line
 from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError, SenderError, TemplateError
 from .mixin import Readers
-from .outcome import Parcel, failed, skipped
+from .outcome import Outcome, Parcel, failed, skipped
 from .reader import View, unknown_fields
 from .retry import is_database, transient
 from .stencil import Stencil, letter
@@ -77,6 +77,10 @@ class Activity(metaclass=PoolMeta):
         events.setdefault('send_email', []).extend(
             ['email_opened', 'email_clicked'])
         return events
+
+    @classmethod
+    def _recipient_actions(cls):
+        return super()._recipient_actions() | {'send_email'}
 
     @classmethod
     def _event_names(cls):
@@ -178,16 +182,15 @@ class Activity(metaclass=PoolMeta):
         """
         targets = {r.id: r.record.record for r in record_activities}
         Target = next(iter(targets.values())).__class__
-        records = list(targets.values())
-        languages = Target.marketing_languages(records)
-        mechanisms = Target.marketing_emails(records)
+        languages = Target.marketing_languages(list(targets.values()))
+        recipients = self.email_recipients(record_activities)
         outcomes, by_language = {}, defaultdict(list)
         for record_activity in record_activities:
-            target = targets[record_activity.id]
-            if not mechanisms[target.id]:
-                outcomes[record_activity.id] = skipped(
-                    'no_address' if target.marketing_party else 'no_party')
+            recipient = recipients[record_activity.id]
+            if isinstance(recipient, Outcome):
+                outcomes[record_activity.id] = recipient
             else:
+                target = targets[record_activity.id]
                 by_language[languages[target.id]].append(record_activity)
         drafts = []
         for language, group in by_language.items():
@@ -195,9 +198,30 @@ class Activity(metaclass=PoolMeta):
         links = Pool().get('marketing.automation.link').ids({
                 (self.id, url) for d in drafts for url in d.urls})
         for draft in drafts:
-            address = mechanisms[targets[draft.id].id].value
-            outcomes[draft.id] = draft.finish(address, links)
+            outcomes[draft.id] = draft.finish(recipients[draft.id], links)
         return outcomes
+
+    def email_recipients(self, record_activities):
+        """
+        Return a dictionary of the address to which the mail goes, or of the
+        outcome if it goes nowhere, for each record activity.
+        """
+        targets = {r.id: r.record.record for r in record_activities}
+        Target = next(iter(targets.values())).__class__
+        mechanisms = Target.marketing_emails(list(targets.values()))
+        recipients = {}
+        for id_, target in targets.items():
+            if mechanism := mechanisms[target.id]:
+                recipients[id_] = mechanism.value
+            else:
+                recipients[id_] = skipped(
+                    'no_address' if target.marketing_party else 'no_party')
+        return recipients
+
+    def return_path(self, record_activity):
+        "Return the address that gets what can not be delivered"
+        return verp.return_path(record_activity.id) or address_of(
+            sender() or self.email_from)
 
     def _drafts(self, Draft, language, record_activities):
         "Return the drafts of the class rendered in the language"
@@ -408,7 +432,7 @@ class Draft:
             recipient=address,
             content=message,
             message_id=message_id,
-            sender=address_of(sender() or from_),
+            sender=self.activity.return_path(self.record_activity),
             subject=title,
             to=getattr(message, 'to', None))
 

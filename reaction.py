@@ -66,8 +66,7 @@ class RecordActivity(metaclass=PoolMeta):
         Hit = Pool().get('marketing.automation.hit')
         cls._note_raw(rows)
         cls.apply_events([
-                (r.record_activity, cls._hit_events()[r.kind], r.at)
-                for r in Hit.settle(rows) if r.kind in cls._hit_events()])
+                e for r in Hit.settle(rows) for e in cls._events_of_hit(r)])
 
     @classmethod
     def _note_raw(cls, rows):
@@ -108,6 +107,13 @@ class RecordActivity(metaclass=PoolMeta):
             }
 
     @classmethod
+    def _events_of_hit(cls, row):
+        "Return the list of the events that the hit of a human stands for"
+        if event := cls._hit_events().get(row.kind):
+            return [(row.record_activity, event, row.at)]
+        return []
+
+    @classmethod
     def _implied_events(cls):
         "Return a dictionary of the set of events that each event implies"
         return {
@@ -115,29 +121,98 @@ class RecordActivity(metaclass=PoolMeta):
             }
 
     @classmethod
+    def _resolving_events(cls):
+        """
+        Return a dictionary of the reason by the event after which no other
+        event is to be expected.
+
+        Such an event cancels for that reason the children which wait for
+        another event that has not happened, or for its absence.  What happens
+        nevertheless later is noted but comes too late for them; what happened
+        before is not undone.
+        """
+        return {}
+
+    @classmethod
+    def _with_implied(cls, event):
+        "Return the set of the event and all that it implies"
+        implied, events = cls._implied_events(), set()
+        todo = {event}
+        while todo:
+            events |= todo
+            todo = {
+                i for e in todo for i in implied.get(e, set())} - events
+        return events
+
+    @classmethod
     def apply_events(cls, events):
         """
         Apply the events: tuples of the record activity's id, the name of the
-        event and the time.
+        event, the time and, for an event that is about something, its
+        subject (for a certain link the id of the link).
 
         The first time an event happens it dates the children that wait for
         it and cancels those that wait for the opposite; later it has no
         effect.
         """
-        first = {}
-        for id_, event, at in events:
-            for name in {event} | cls._implied_events().get(event, set()):
-                key = (name, id_)
-                first[key] = min(at, first.get(key, at))
-        for event in sorted({e for e, _ in first}):
-            times = {id_: at for (e, id_), at in first.items() if e == event}
-            for sub_ids in grouped_slice(sorted(times), _SLICE):
-                cls._apply_event(event, {i: times[i] for i in sub_ids})
+        first = defaultdict(dict)
+        for id_, event, at, *subject in events:
+            for name in cls._with_implied(event):
+                key = (id_, *(subject if name == event else []))
+                first[name][key] = min(at, first[name].get(key, at))
+        resolving = cls._resolving_events()
+        # What happened before is not undone
+        for event in sorted(first, key=lambda e: (e in resolving, e)):
+            for keys in grouped_slice(sorted(first[event]), _SLICE):
+                cls._apply_event(event, {k: first[event][k] for k in keys})
 
     @classmethod
     def _apply_event(cls, event, times):
-        "Apply the event to the ids of the dictionary of times"
+        """
+        Apply the event to the dictionary of times by the id of the record
+        activity and, if any, the subject.
+        """
         Activity = Pool().get('marketing.automation.activity')
+        rows = cls._happen(event, times)
+        if not rows:
+            return
+        children = {
+            a.id: a.active_children
+            for a in Activity.browse({activity for _, activity, _, _ in rows})}
+        reason = cls._resolving_events().get(event)
+        waiting = {
+            (child.id, subject)
+            for activity, subject in {(a, s) for _, a, s, _ in rows}
+            for child in children[activity]
+            if child.waits_for(event, subject)}
+        dated, opposites, resolved, undated = [], [], [], []
+        for record, activity, subject, at in rows:
+            for child in children[activity]:
+                if (child.id, subject) in waiting:
+                    if child.negative:
+                        opposites.append([record, child.id, at])
+                    else:
+                        dated.append([record, child.id, child.planned_at(at)])
+                elif reason and child.event and child.event != event:
+                    if child.negative:
+                        resolved.append([record, child.id, at])
+                    else:
+                        undated.append([record, child.id, at])
+        cls._date(dated)
+        cls._cancel(opposites, 'opposite')
+        cls._cancel(resolved, reason)
+        cls._cancel(undated, reason, undated=True)
+        forget(cls)
+
+    @classmethod
+    def _happen(cls, event, times):
+        """
+        Note the event and return the list of the record, the activity, the
+        subject (None if there is none) and the time where it is new.
+
+        :param times: see `_apply_event`.
+        """
+        times = {id_: at for (id_, *_), at in times.items()}
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
@@ -151,27 +226,56 @@ class RecordActivity(metaclass=PoolMeta):
         rows = [
             (id_, record, activity, times[id_].replace(microsecond=0))
             for id_, record, activity in cursor.fetchall()]
-        if not rows:
-            return
-        values = Values([[id_, at] for id_, _, _, at in rows])
-        cursor.execute(*table.update(
-                [happened, getattr(table, f'{event}_at')],
-                [True, values.column2],
-                from_=[values],
-                where=table.id == values.column1))
-        dated, cancelled = [], []
-        children = {
-            a.id: [c for c in a.active_children if c.event == event]
-            for a in Activity.browse({row[2] for row in rows})}
-        for _, record, activity, at in rows:
-            for child in children[activity]:
-                if child.negative:
-                    cancelled.append([record, child.id, at])
-                else:
-                    dated.append([record, child.id, child.planned_at(at)])
-        cls._date(dated)
-        cls._cancel(cancelled)
-        forget(cls)
+        if rows:
+            values = Values([[id_, at] for id_, _, _, at in rows])
+            cursor.execute(*table.update(
+                    [happened, getattr(table, f'{event}_at')],
+                    [True, values.column2],
+                    from_=[values],
+                    where=table.id == values.column1))
+        return [
+            (record, activity, None, at) for _, record, activity, at in rows]
+
+    @classmethod
+    def event_times(cls, activity, records):
+        """
+        Return a dictionary of the time when the event of the activity
+        happened to its parent by the record (ids).
+
+        The time is None where only is known that it happened.
+        """
+        return cls._times_of(activity.event, activity, records)
+
+    @classmethod
+    def _times_of(cls, event, activity, records):
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        in_ = fields.SQL_OPERATORS['in']
+        cursor.execute(*table.select(
+                table.record, getattr(table, f'{event}_at'),
+                where=(table.activity == activity.parent.id)
+                & in_(table.record, list(records))
+                & in_(table.state, ['sending', 'done'])
+                & (getattr(table, event) == Literal(True))))
+        return dict(cursor.fetchall())
+
+    @classmethod
+    def resolved(cls, activity, records):
+        """
+        Return a dictionary of the reason why the activity waits in vain by
+        the record (ids): its parent had an event that resolves the others.
+        """
+        reasons = {}
+        resolving = cls._resolving_events()
+        if not activity.event or activity.event in resolving:
+            return reasons
+        events = activity._parent_action_events().get(
+            activity.parent_action, [])
+        for event, reason in resolving.items():
+            if event in events:
+                reasons.update(dict.fromkeys(
+                        cls._times_of(event, activity, records), reason))
+        return reasons
 
     @classmethod
     def _date(cls, rows):
@@ -186,16 +290,22 @@ class RecordActivity(metaclass=PoolMeta):
                     & (table.at == Null)))
 
     @classmethod
-    def _cancel(cls, rows):
-        "Cancel what waits for the rows of record, activity and time"
+    def _cancel(cls, rows, reason, undated=False):
+        """
+        Cancel for the reason what waits for the rows of record, activity and
+        time, only what is not dated if asked for.
+        """
         table = cls.__table__()
         if rows:
             values = Values(rows)
+            where = cls._waits_for(table, values)
+            if undated:
+                where &= table.at == Null
             Transaction().connection.cursor().execute(*table.update(
                     [table.state, table.reason, table.ended_at],
-                    ['cancelled', 'opposite', values.column3],
+                    ['cancelled', reason, values.column3],
                     from_=[values],
-                    where=cls._waits_for(table, values)))
+                    where=where))
 
     @classmethod
     def _waits_for(cls, table, values):

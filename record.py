@@ -28,12 +28,15 @@ REASONS = [
     ('expired', "Expired"),
     ('window', "Waits for the sending times"),
     ('opposite', "The opposite happened"),
+    ('bounced', "E-mail bounced"),
+    ('complained', "Complained"),
     ('no_party', "No party"),
     ('no_address', "No e-mail address"),
     ('no_responsible', "No responsible user"),
     ('no_company', "No company"),
     ('list_inactive', "Left or not confirmed the mailing list"),
     ('opportunity_state', "State of the opportunity"),
+    ('suppressed', "E-mail address suppressed"),
     ('blocked', "Blocked by a user"),
     ('blocked_activity', "Blocked by an activity"),
     ('unsubscribed', "Unsubscribed"),
@@ -62,6 +65,7 @@ REASONS = [
     ('scenario_stopped', "The other scenario does not run"),
     ('not_entered', "The other scenario does not take it"),
     ('refused', "Refused by the mail server"),
+    ('mailbox_unknown', "No such mailbox"),
     ('smtputf8', "Address not supported by the mail server"),
     ('server_busy', "Mail server asks to try later"),
     ('connection_lost', "Connection to the mail server lost"),
@@ -404,11 +408,22 @@ class RecordActivity(ModelSQL, ModelView):
     def cancel_records(cls, records, reason, now):
         "Cancel for the reason what waits for the records (ids)"
         table = cls.__table__()
+        in_ = fields.SQL_OPERATORS['in']
+        where = (table.state == 'waiting') & in_(table.record, records)
+        if spared := cls._spared_activities(reason):
+            where &= ~(in_(table.activity, spared) & (table.at != Null))
         Transaction().connection.cursor().execute(*table.update(
                 [table.state, table.reason, table.ended_at],
                 ['cancelled', reason, now],
-                where=(table.state == 'waiting')
-                & fields.SQL_OPERATORS['in'](table.record, records)))
+                where=where))
+
+    @classmethod
+    def _spared_activities(cls, reason=None):
+        """
+        Return the list of the activities (ids) whose dated record activities
+        outlive the end of the record for the reason, or for any.
+        """
+        return []
 
     @classmethod
     @ModelView.button

@@ -7,7 +7,7 @@ What follows for the records from what their parties do not want.
 import datetime as dt
 from collections import defaultdict
 
-from sql import Literal, Null
+from sql import Null
 from sql.operators import Concat
 
 from trytond.model import fields
@@ -131,6 +131,8 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _gate_refusal(cls, activity, record_activities):
         "The party wants marketing"
+        if activity.survives('no_marketing'):
+            return {}
         return {
             r.id: cancelled('no_marketing') for r in record_activities
             if (party := r.record.record.marketing_party)
@@ -205,15 +207,7 @@ class RecordActivity(metaclass=PoolMeta):
         activity = Activity(activity)
         if not activity.event or activity.negative:
             return
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        event_at = getattr(table, f'{activity.event}_at')
-        cursor.execute(*table.select(
-                table.record, event_at,
-                where=(table.activity == activity.parent.id)
-                & fields.SQL_OPERATORS['in'](table.record, records)
-                & (getattr(table, activity.event) == Literal(True))
-                & (event_at != Null)))
         cls._date([
                 [record, activity.id, activity.planned_at(at)]
-                for record, at in cursor.fetchall()])
+                for record, at in cls.event_times(activity, records).items()
+                if at])

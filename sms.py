@@ -109,6 +109,10 @@ class Activity(metaclass=PoolMeta):
         return events
 
     @classmethod
+    def _recipient_actions(cls):
+        return super()._recipient_actions() | {'send_sms'}
+
+    @classmethod
     def _event_names(cls):
         return {
             **super()._event_names(),

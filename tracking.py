@@ -24,6 +24,7 @@ from trytond.transaction import Transaction
 from .seal import seal, unseal
 
 __all__ = [
+    'BOUNCE',
     'OPEN', 'CLICK', 'UNSUBSCRIBE', 'ANONYMOUS_OPEN', 'ANONYMOUS_CLICK',
     'decode', 'encode', 'base', 'open_url', 'click_url', 'unsubscribe_url',
     'anonymous_open_url', 'anonymous_click_url',
@@ -36,7 +37,11 @@ ANONYMOUS_OPEN, ANONYMOUS_CLICK = 'p', 'a'
 # The links of SMS, as short as possible
 SMS_CLICK, ANONYMOUS_SMS_CLICK = 's', 't'
 
+# The address to which a mail returns
+BOUNCE = 'b'
+
 _NUMBERS = {
+    BOUNCE: {1},
     OPEN: {1},
     CLICK: {2},
     UNSUBSCRIBE: {1, 2},

@@ -122,3 +122,12 @@ def links(message):
         for a in root.iter('a')}
     pixels = [i.get('src') for i in root.iter('img')]
     return urls, pixels[-1] if pixels else None
+
+
+def post_inbound(inbox, data, type_='raw'):
+    "Post the message to the inbox of the module inbound_email"
+    from trytond.tests.test_tryton import DB_NAME
+    response = Client(app).post(
+        f'/{DB_NAME}/inbound_email/inbox/{inbox.identifier}?type={type_}',
+        data=data, content_type='application/octet-stream')
+    assert response.status_code == 204, response

@@ -1,0 +1,252 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+import datetime as dt
+import unittest
+
+from trytond.model.exceptions import AccessError
+from trytond.modules.marketing_automation import tracking, verp
+from trytond.modules.marketing_automation.exceptions import SuppressionError
+from trytond.modules.marketing_automation.outcome import Outcome, failed
+from trytond.modules.marketing_automation.tools import forget
+from trytond.pool import Pool
+from trytond.tests.test_tryton import activate_module, with_transaction
+
+from .test_consent import RECORD, RECORD_ACTIVITY, create_party, enter
+from .test_mail_event import HOUR, NOW, create_mail, follow, waits
+from .test_wishes import acting, create_user
+from .tools import configured
+
+SUPPRESSION = 'marketing.automation.suppression'
+
+
+def create_sent(*addresses):
+    "Create an activity that has sent its mail to the addresses"
+    RecordActivity = Pool().get(RECORD_ACTIVITY)
+    activity, sent = create_mail(
+        {'event': 'email_bounced'}, {}, parties=len(addresses))
+    for record_activity, address in zip(sent, addresses):
+        RecordActivity.write([record_activity], {'email_address': address})
+    follow(activity)
+    return activity, sent
+
+
+def suppressed():
+    "Return the addresses and the reasons of what is suppressed"
+    Suppression = Pool().get(SUPPRESSION)
+    return {
+        (s.address, s.reason)
+        for s in Suppression.search([('undone_at', '=', None)])}
+
+
+class BounceTestCase(unittest.TestCase):
+    "Test what comes back"
+
+    @classmethod
+    def setUpClass(cls):
+        activate_module('marketing_automation')
+
+    @with_transaction()
+    def test_return_path(self):
+        "Test the address to which a mail returns"
+        self.assertIsNone(verp.return_path(42))
+        with configured(marketing__bounce_email='Bounce@example.com'):
+            address = verp.return_path(42)
+            self.assertRegex(address, r'^Bounce\+[a-z2-7]+@example\.com$')
+            self.assertLessEqual(len(verp.return_path(2 ** 31)), 80)
+            for text in [address, address.upper(), f'Me <{address}>, you@x']:
+                self.assertEqual(verp.find(text), 42)
+            self.assertIsNone(verp.find(f'{address}.example.net'))
+            self.assertIsNone(verp.find(
+                    address.replace('+', '+a').replace('@', 'a@')))
+            # A token of another kind is no key to this one
+            token = tracking.encode(tracking.OPEN, 42)
+            self.assertIsNone(verp.find(f'bounce+{token}@example.com'))
+            self.assertIsNone(verp.find(''))
+        with configured(marketing__bounce_email='x' * 50 + '@example.com'):
+            self.assertIsNone(verp.return_path(42))
+        with configured(marketing__bounce_email='nobody'):
+            self.assertIsNone(verp.return_path(42))
+            self.assertIsNone(verp.find(address))
+
+    @with_transaction()
+    def test_hard(self):
+        "Test a hard bounce suppresses the address, once"
+        pool = Pool()
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        Suppression = pool.get(SUPPRESSION)
+        activity, (sent,) = create_sent('ann@example.org')
+        RecordActivity.bounced(sent.id, False, NOW, "452 4.2.2 Full")
+        self.assertEqual(suppressed(), set())
+        for _ in range(2):
+            RecordActivity.bounced(sent.id, True, NOW + HOUR, "550 5.1.1 No")
+        self.assertEqual(
+            suppressed(), {('ann@example.org', 'hard_bounce')})
+        suppression, = Suppression.search([])
+        self.assertEqual(suppression.detail, "550 5.1.1 No")
+        self.assertEqual(suppression.record_activity, sent)
+        sent = RecordActivity(sent.id)
+        self.assertEqual(
+            (sent.state, sent.email_bounce, sent.email_bounced_at),
+            ('done', 'hard', NOW))
+        self.assertEqual(waits(activity)['email_bounced'][0], 'waiting')
+        # What is told again does not undo what a user has done
+        Suppression.undo([suppression])
+        RecordActivity.bounced(sent.id, True, NOW, "550 5.1.1 No")
+        self.assertEqual(suppressed(), set())
+
+    @with_transaction()
+    def test_soft(self):
+        "Test soft bounces in a time suppress the address"
+        pool = Pool()
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        Suppression = pool.get(SUPPRESSION)
+        _, sent = create_sent(*['ann@example.org'] * 7)
+        now = dt.datetime.now()
+        with configured(
+                marketing__soft_bounces=3, marketing__soft_bounce_days=10):
+            for days, expected in [(20, 0), (2, 0), (2, 0), (1, 1), (1, 1)]:
+                RecordActivity.bounced(
+                    sent.pop().id, False, now - dt.timedelta(days=days))
+                self.assertEqual(len(suppressed()), expected, days)
+            self.assertEqual(
+                suppressed(), {('ann@example.org', 'soft_bounces')})
+            # They count from the beginning
+            Suppression.undo(Suppression.search([]))
+            RecordActivity.bounced(sent.pop().id, False, now + HOUR)
+            self.assertEqual(suppressed(), set())
+        with configured(marketing__soft_bounces=0):
+            RecordActivity.bounced(sent.pop().id, False, now + HOUR)
+            self.assertEqual(suppressed(), set())
+
+    @with_transaction()
+    def test_complaint(self):
+        "Test a complaint suppresses the address and ends the record"
+        pool = Pool()
+        Record = pool.get(RECORD)
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        Suppression = pool.get(SUPPRESSION)
+        activity, (sent,) = create_sent('ann@example.org')
+        RecordActivity.complained(sent.id, NOW, "abuse")
+        self.assertEqual(suppressed(), {('ann@example.org', 'complaint')})
+        record = Record(sent.record.id)
+        self.assertEqual(
+            (record.end_reason, record.blocked), ('complained', True))
+        self.assertEqual(
+            {s[:2] for s in waits(activity).values()},
+            {('cancelled', 'complained')})
+        Suppression.undo(Suppression.search([]))
+        RecordActivity.complained(sent.id, NOW)
+        RecordActivity.complained(10 ** 6, NOW)
+        self.assertEqual(suppressed(), set())
+
+    @with_transaction()
+    def test_refused_mailbox(self):
+        "Test the server which knows that there is no such mailbox"
+        RecordActivity = Pool().get(RECORD_ACTIVITY)
+        activity, (sent, other) = create_mail(
+            {'event': 'email_bounced'}, {}, parties=2)
+        RecordActivity.write([sent, other], {
+                'email_address': 'ann@example.org'})
+        for record_activity, reason in [
+                (other, 'refused'), (sent, 'mailbox_unknown')]:
+            RecordActivity.store(
+                {record_activity.id: failed(reason, '550 5.1.1 No')}, NOW, 7,
+                handed_over=True)
+        self.assertEqual(
+            suppressed(), {('ann@example.org', 'hard_bounce')})
+        self.assertEqual(waits(activity), {
+                'email_bounced': ('waiting', None, HOUR * 0)})
+        self.assertEqual(RecordActivity(sent.id).state, 'failed')
+        self.assertFalse(RecordActivity(other.id).email_bounced)
+
+    @with_transaction()
+    def test_recipients(self):
+        "Test nothing goes to an address that is suppressed"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Party = pool.get('party.party')
+        Suppression = pool.get(SUPPRESSION)
+        activity, _ = create_mail()
+        waiting = []
+        for address in ['Ann@Example.org', 'bob@example.org']:
+            party = create_party(address)
+            Party.write([party], {'contact_mechanisms': [('create', [{
+                                    'type': 'email', 'value': address}])]})
+            waiting.append(enter(activity, party))
+        suppression, = Suppression.create([{'address': 'ann@example.ORG'}])
+        self.assertEqual(suppression.address, 'ann@example.org')
+        recipients = Activity(activity.id).email_recipients(waiting)
+        self.assertEqual(recipients, {
+                waiting[0].id: Outcome('skipped', 'suppressed'),
+                waiting[1].id: 'bob@example.org',
+                })
+        parties = [w.record.record for w in waiting]
+        self.assertEqual(
+            [list(p.marketing_suppressions) for p in parties],
+            [[suppression], []])
+        Suppression.undo([suppression])
+        self.assertEqual(
+            Activity(activity.id).email_recipients(waiting)[waiting[0].id],
+            'Ann@Example.org')
+
+    @with_transaction()
+    def test_retry(self):
+        "Test what was skipped can be tried again"
+        RecordActivity = Pool().get(RECORD_ACTIVITY)
+        activity, (sent,) = create_mail()
+        RecordActivity.write(
+            [sent], {'state': 'skipped', 'reason': 'suppressed'})
+        RecordActivity.retry([sent])
+        forget(RecordActivity)
+        self.assertEqual(RecordActivity(sent.id).state, 'waiting')
+
+    @with_transaction()
+    def test_access(self):
+        "Test a marketer adds and undoes but does not pretend"
+        Suppression = Pool().get(SUPPRESSION)
+        user = create_user()
+        as_user, checked = acting(user)
+        with as_user, checked:
+            suppression, = Suppression.create([{'address': 'a@example.org'}])
+            self.assertEqual(suppression.reason, 'manual')
+            Suppression.undo([suppression])
+            self.assertEqual(suppression.undone_by, user)
+            with self.assertRaises(SuppressionError):
+                Suppression.create([{'address': 'a@b@c'}])
+            with self.assertRaises(AccessError):
+                Suppression.create([{
+                            'address': 'b@example.org',
+                            'reason': 'complaint',
+                            }])
+        as_user, checked = acting(user)
+        for method, args in [
+                (Suppression.write, [{'address': 'c@example.org'}]),
+                (Suppression.delete, [])]:
+            as_user, checked = acting(user)
+            with as_user, checked, self.assertRaises(AccessError):
+                method([Suppression(suppression.id)], *args)
+
+    @with_transaction()
+    def test_erase(self):
+        "Test an erased party leaves only the address not to be written to"
+        pool = Pool()
+        Erase = pool.get('party.erase', type='wizard')
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        Suppression = pool.get(SUPPRESSION)
+        _, (sent,) = create_sent('ann@example.org')
+        RecordActivity.complained(sent.id, NOW, "abuse")
+        session_id, _, _ = Erase.create()
+        erase = Erase(session_id)
+        for Model, domain, _, names, values in erase.to_erase(
+                sent.record.record.id):
+            if Model in {RecordActivity, Suppression}:
+                found = Model.search(domain)
+                self.assertTrue(found)
+                self.assertIn(
+                    'email_address' if Model == RecordActivity else 'detail',
+                    names)
+
+
+if __name__ == '__main__':
+    unittest.main()
