@@ -57,7 +57,7 @@ def find(text):
         return None
     local, domain = map(re.escape, base)
     for match in re.finditer(
-            fr'{local}\+([a-z2-7]{_LENGTH})@{domain}(?![\w-])', text,
+            fr'{local}\+([a-z2-7]{_LENGTH})@{domain}(?!\.?\w|-)', text,
             re.IGNORECASE):
         token = match[1].upper()
         try:

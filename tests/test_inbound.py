@@ -93,7 +93,9 @@ class InboundTestCase(unittest.TestCase):
     def post(self, data, type_='raw', status=204):
         response = Client(app).post(
             f'{self.path}?type={type_}', data=data,
-            content_type='application/octet-stream')
+            content_type='application/octet-stream',
+            # Since 8.2 the path of before redirects
+            follow_redirects=True)
         self.assertEqual(response.status_code, status, response.text)
 
     def states(self, name=None):

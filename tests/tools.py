@@ -129,5 +129,6 @@ def post_inbound(inbox, data, type_='raw'):
     from trytond.tests.test_tryton import DB_NAME
     response = Client(app).post(
         f'/{DB_NAME}/inbound_email/inbox/{inbox.identifier}?type={type_}',
-        data=data, content_type='application/octet-stream')
+        data=data, content_type='application/octet-stream',
+        follow_redirects=True)
     assert response.status_code == 204, response
