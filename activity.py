@@ -419,8 +419,10 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         RecordActivity = pool.get('marketing.automation.record.activity')
         return [
             a for a in activities
-            if RecordActivity.search(
-                [('activity', '=', a.id)], limit=1, order=[])]
+            if RecordActivity.search([
+                    ('activity', '=', a.id),
+                    ('test', '=', False),
+                    ], limit=1, order=[])]
 
     @classmethod
     def copy(cls, activities, default=None):

@@ -359,28 +359,41 @@ class RecordActivity(metaclass=PoolMeta):
             return
         now = dt.datetime.now().replace(microsecond=0)
         planned = []
-        records = [row[1] for row in rows]
         for child in activity.active_children:
-            happened, resolved = {}, {}
-            if child.event:
-                happened = cls.event_times(child, records)
-                resolved = cls.resolved(child, records)
-            for _, record, test, ended_at, end_reason in rows:
-                at, *state = cls._first_state(
-                    child, ended_at, happened.get(record))
-                waits = state[0] == 'waiting'
-                if waits and record in resolved and (
-                        child.negative or not at):
-                    state = ['cancelled', resolved[record], now]
-                elif (waits and end_reason
-                        and not child.survives(end_reason)):
-                    state = ['cancelled', end_reason, now]
-                expire_at = child.expires_at(at, ended_at)
-                planned.append(
-                    [record, child.id, test, at, *state, expire_at])
+            planned.extend(cls._first_rows(
+                    child, [row[1:] for row in rows], now))
         cls._plan_rows(planned)
-        cls._cancel_opposites(activity, records)
+        cls._cancel_opposites(activity, [row[1] for row in rows])
         cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
+
+    @classmethod
+    def _first_rows(cls, activity, rows, now):
+        """
+        Return the rows to plan the activity, as `_plan_rows` expects them.
+
+        :param rows: for each record its id, whether it is a test, when its
+            delay starts, and why nothing more happens to it.
+        """
+        happened, resolved = {}, {}
+        if activity.event:
+            records = [row[0] for row in rows]
+            happened = cls.event_times(activity, records)
+            resolved = cls.resolved(activity, records)
+        planned = []
+        for record, test, start, end_reason in rows:
+            at, *state = cls._first_state(
+                activity, start, happened.get(record))
+            waits = state[0] == 'waiting'
+            if waits and record in resolved and (
+                    activity.negative or not at):
+                state = ['cancelled', resolved[record], now]
+            elif (waits and end_reason
+                    and not activity.survives(end_reason)):
+                state = ['cancelled', end_reason, now]
+            planned.append([
+                    record, activity.id, test, at, *state,
+                    activity.expires_at(at, start)])
+        return planned
 
     @classmethod
     def _first_state(cls, child, ended_at, event_at):

@@ -83,3 +83,7 @@ class ExchangeMissingError(ExchangeError):
 
 class NumberError(ValidationError):
     "The mobile number is not international"
+
+
+class TestError(UserError):
+    pass

@@ -310,7 +310,7 @@ class Run:
         for id_, parcel in parcels.items():
             if time.monotonic() - looked > _LOOK:
                 looked = time.monotonic()
-                running = RecordActivity.is_running(self.activity_id)
+                running = self.is_running()
                 still = RecordActivity.still_sending(number)
                 transaction.rollback()
                 if (not running
@@ -337,6 +337,10 @@ class Run:
             if not self.away:
                 RecordActivity.courier_back(self.activity)
         return sent
+
+    def is_running(self):
+        "Return if what is not yet handed over still should be"
+        return self.RecordActivity.is_running(self.activity_id)
 
     def send(self, parcel):
         "Hand over the parcel and return its outcome"

@@ -36,18 +36,21 @@ class RecordActivity(metaclass=PoolMeta):
             if open_:
                 outcomes.update(getattr(cls, f'_gate_{gate}')(activity, open_))
         open_ = [r for r in record_activities if r.id not in outcomes]
-        if not open_:
-            pass
-        elif activity.action:
-            execute = getattr(activity, f'execute_{activity.action}')
-            results = execute(open_)
+        if open_:
+            results = cls._execute(activity, open_)
             for record_activity in open_:
                 # What the action forgot did not happen
                 outcomes[record_activity.id] = results.get(
                     record_activity.id, failed('action_error'))
-        else:
-            outcomes.update((r.id, done()) for r in open_)
         return outcomes
+
+    @classmethod
+    def _execute(cls, activity, record_activities):
+        "Return what the action of the activity makes of each, by id"
+        if not activity.action:
+            return {r.id: done() for r in record_activities}
+        return getattr(activity, f'execute_{activity.action}')(
+            record_activities)
 
     @classmethod
     def still_sending(cls, number):

@@ -321,8 +321,10 @@ class Draft:
         self.page = None
         # Instead of the page, and the words that fill it
         self.stencil = self.words = None
-        self.click_url, self.pixel_url = activity.tracked_urls(
-            record_activity)
+        self.click_url, self.pixel_url = self._tracked_urls()
+
+    def _tracked_urls(self):
+        return self.activity.tracked_urls(self.record_activity)
 
     @property
     def id(self):

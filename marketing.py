@@ -228,7 +228,10 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         Record = Pool().get('marketing.automation.record')
         return [
             s for s in scenarios
-            if Record.search([('scenario', '=', s.id)], limit=1, order=[])]
+            if Record.search([
+                    ('scenario', '=', s.id),
+                    ('test', '=', False),
+                    ], limit=1, order=[])]
 
     @classmethod
     def on_delete(cls, scenarios):
@@ -267,6 +270,12 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     @ModelView.button
     @Workflow.transition('running')
     def run(cls, scenarios):
+        cls.check_ready(scenarios)
+        cls.write(scenarios, {'problems': None})
+
+    @classmethod
+    def check_ready(cls, scenarios):
+        "Raise an error if the scenarios can not be executed"
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
         cls.check_domain(scenarios)
@@ -280,7 +289,6 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             Activity.validate_fields(activities, None)
             for activity in activities:
                 activity.check_ready()
-        cls.write(scenarios, {'problems': None})
 
     @classmethod
     @ModelView.button

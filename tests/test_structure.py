@@ -129,6 +129,8 @@ ROOMS = {
     'raw': set(),
     'period': set(),
     'reporting': {'period'},
+    'preview': {'compose', 'mail'},
+    'trial': {'claim', 'delivery', 'execution'},
     'tools': set(),
     }
 VOCABULARY = {'exceptions', 'outcome', 'tools'}
