@@ -65,6 +65,10 @@ class CourierError(UserError):
     "What hands over the messages is out of reach"
 
 
+class BlueprintError(UserError):
+    "The template can not be used, or not so"
+
+
 class ExchangeError(UserError):
     "The text is not one of a scenario that can be created here"
 

@@ -25,6 +25,18 @@ class Scenario(metaclass=PoolMeta):
         "Return the set of the names of the fields that are not exchanged"
         return {'active'}
 
+    @classmethod
+    def _exchange_domains(cls):
+        """
+        Return the set of the names of the fields with a domain of the model
+        that enters.
+        """
+        return {'domain', 'goal'}
+
+    @property
+    def _exchange_model(self):
+        return self.model
+
     def export_json(self):
         """
         Return the text of the scenario with its tree in all languages.
@@ -66,3 +78,15 @@ class Activity(metaclass=PoolMeta):
     def _exchange_exclude(cls):
         "Return the set of the names of the fields that are not exchanged"
         return set()
+
+    @classmethod
+    def _exchange_domains(cls):
+        """
+        Return the set of the names of the fields with a domain of the model
+        that enters.
+        """
+        return {'domain'}
+
+    @property
+    def _exchange_model(self):
+        return self.root.model

@@ -9,8 +9,10 @@ from collections import defaultdict
 from trytond.pool import Pool
 from trytond.transaction import without_check_access
 
+from .exchange_domain import write_domain
 from .exchange_fields import (
-    KEYS, TO_ONE, base_language, error, exchange_fields, languages)
+    KEYS, TO_ONE, base_language, domain_fields, error, exchange_fields,
+    languages)
 from .exchange_format import FORMAT, write_value
 
 __all__ = ['Exporter']
@@ -88,6 +90,9 @@ class Exporter:
             return {'model': value.__name__, **self.reference(value)}
         elif field._type in TO_ONE:
             return self.reference(value) if value else None
+        elif value and name in domain_fields(record):
+            return write_domain(
+                Pool().get(record._exchange_model), value, self.reference)
         elif getattr(field, 'translate', False):
             return self.translations(record, name, value)
         try:

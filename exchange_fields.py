@@ -12,8 +12,8 @@ from trytond.transaction import without_check_access
 from .exceptions import ExchangeError
 
 __all__ = [
-    'KEYS', 'TO_ONE', 'base_language', 'error', 'exchange_fields',
-    'languages']
+    'KEYS', 'TO_ONE', 'base_language', 'domain_fields', 'error',
+    'exchange_fields', 'languages']
 
 _NEVER = {
     'id', 'create_uid', 'create_date', 'write_uid', 'write_date', 'rec_name',
@@ -55,6 +55,13 @@ def exchange_fields(Model, exclude=()):
         return (
             name != 'name', Model._fields[name]._type == 'one2many', name)
     return sorted(names, key=rank)
+
+
+def domain_fields(Model):
+    "Return the set of the names of the fields of the model with a domain"
+    if hasattr(Model, '_exchange_domains'):
+        return Model._exchange_domains()
+    return set()
 
 
 def base_language():

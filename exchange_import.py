@@ -14,8 +14,10 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from .exceptions import ExchangeMissingError
+from .exchange_domain import read_domain
 from .exchange_fields import (
-    KEYS, TO_ONE, base_language, error, exchange_fields, languages)
+    KEYS, TO_ONE, base_language, domain_fields, error, exchange_fields,
+    languages)
 from .exchange_format import read_value
 
 __all__ = ['Importer']
@@ -115,6 +117,10 @@ class Importer:
         elif field._type in TO_ONE:
             node.values[name] = self.reference(
                 field.get_target().__name__, value, path)
+        elif (name in domain_fields(node.Model)
+                and isinstance(value, (list, dict))):
+            node.values[name] = read_domain(
+                value, lambda record: self.any_id(record, path))
         elif getattr(field, 'translate', False) and isinstance(value, dict):
             self.read_translations(node, name, value, path)
         else:
@@ -148,14 +154,18 @@ class Importer:
     def any_reference(self, value, path):
         if value is None:
             return None
+        id_ = self.any_id(value, path)
+        return f'{value["model"]},{id_}' if id_ is not None else None
+
+    def any_id(self, value, path):
+        "Return the id of the record of any model or, if it is missing, None"
         if not isinstance(value, dict) or 'model' not in value:
             raise error('object', path=path)
         model = value['model']
         if model not in {name for name, _ in Pool().iterobject()}:
             raise error('model', path=path, model=str(model)[:100])
-        id_ = self.reference(
+        return self.reference(
             model, {k: v for k, v in value.items() if k != 'model'}, path)
-        return f'{model},{id_}' if id_ is not None else None
 
     def reference(self, model, value, path):
         "Return the id of the record or, if it is missing, None"

@@ -41,15 +41,15 @@ _number = itertools.count(1)
 
 
 @contextmanager
-def database():
+def database(*extras):
     """
-    Yield the name of a database, with the module activated, that other
-    processes can open.
+    Yield the name of a database, with the module and the extra modules
+    activated, that other processes can open.
     """
     from trytond.tests.test_tryton import DB_NAME, activate_module, drop_db
     name = f'promise_{os.getpid()}_{next(_number)}'
     with ExitStack() as stack:
-        activate_module('marketing_automation')
+        activate_module(['marketing_automation', *extras])
         if backend.name == 'sqlite':
             path = stack.enter_context(tempfile.TemporaryDirectory())
             stack.enter_context(configured(database__path=path))
@@ -82,11 +82,12 @@ def database():
 class PromiseTestCase(unittest.TestCase):
     "Test case with a database of its own and a real mail server"
     _options = {}
+    _extras = []
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.name = cls.enterClassContext(database())
+        cls.name = cls.enterClassContext(database(*cls._extras))
 
     @classmethod
     def enterClassContext(cls, manager):

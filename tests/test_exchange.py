@@ -427,6 +427,47 @@ class ExchangeTestCase(unittest.TestCase):
                     self.assertNotIsInstance(field, fields.Function)
 
     @with_transaction()
+    def test_domain(self):
+        "Test the records of a domain are known by what they are called"
+        pool = Pool()
+        Category = pool.get('party.category')
+        Scenario = pool.get('marketing.automation.scenario')
+        hot, = Category.create([{'name': "Hot"}])
+        hot_name = {'record': {'model': 'party.category', 'name': "Hot"}}
+        for domain, expected in [
+                ([['categories', '=', hot.id]],
+                    [['categories', '=', hot_name]]),
+                (['OR', ['categories', 'in', [hot.id, 0]],
+                        [['name', '=', "1"]]],
+                    ['OR', ['categories', 'in', [hot_name, 0]],
+                        [['name', '=', "1"]]]),
+                ([['categories', 'where', [['id', '=', hot.id]]]],
+                    [['categories', 'where', [['id', '=', hot_name]]]]),
+                ([['categories', 'child_of', [hot.id], 'parent']],
+                    [['categories', 'child_of', [hot_name], 'parent']]),
+                ([['replaced_by', '=', None]], [['replaced_by', '=', None]]),
+                ]:
+            with self.subTest(domain=domain):
+                scenario, = Scenario.create([{
+                            'name': "Scenario", 'model': 'party.party',
+                            'domain': json.dumps(domain)}])
+                text = self.export(scenario)
+                self.assertEqual(
+                    json.loads(text)['scenario']['domain'], expected)
+                copy = self.import_(text)
+                self.assertEqual(json.loads(copy.domain), domain)
+                self.assertEqual(self.export(copy), text)
+                if 'Hot' in text:
+                    with self.assertRaises(ExchangeMissingError) as cm:
+                        self.import_(text.replace('Hot', 'Cold'))
+                    self.assertEqual(
+                        cm.exception.missing, [('party.category', "Cold")])
+                    copy = self.import_(
+                        text.replace('Hot', 'Cold'), replacements={
+                            ('party.category', "Cold"): hot.id})
+                    self.assertEqual(json.loads(copy.domain), domain)
+
+    @with_transaction()
     def test_references(self):
         "Test records that are known by their XML id, key or name"
         pool = Pool()

@@ -101,6 +101,7 @@ ROOMS = {
     'verdict': set(),
     'web': {'tracking'},
     # the targets
+    'customer': set(),
     'mixin': {'domain', 'reader'},
     'party': {'mixin'},
     'sale': {'mixin'},
@@ -114,10 +115,15 @@ ROOMS = {
     'exchange': {
         'exchange_export', 'exchange_fields', 'exchange_format',
         'exchange_import'},
-    'exchange_export': {'exchange_fields', 'exchange_format'},
+    'blueprint': {'exchange_format'},
+    'blueprint_wizard': {'blueprint'},
+    'exchange_domain': set(),
+    'exchange_export': {
+        'exchange_domain', 'exchange_fields', 'exchange_format'},
     'exchange_fields': set(),
     'exchange_format': set(),
-    'exchange_import': {'exchange_fields', 'exchange_format'},
+    'exchange_import': {
+        'exchange_domain', 'exchange_fields', 'exchange_format'},
     'exchange_wizard': {'exchange_format'},
     # the rest
     'exceptions': set(),
