@@ -31,6 +31,7 @@ REASONS = [
     ('bounced', "E-mail bounced"),
     ('complained', "Complained"),
     ('no_party', "No party"),
+    ('no_colleague', "No colleague"),
     ('no_address', "No e-mail address"),
     ('no_responsible', "No responsible user"),
     ('no_company', "No company"),

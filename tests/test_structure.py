@@ -68,6 +68,9 @@ ROOMS = {
     'block': set(),
     'call': {'retry', 'rights'},
     'category': {'rights'},
+    'colleague': {
+        'compose', 'delivery', 'headers', 'mail', 'mixin', 'mjml', 'reader',
+        'retry', 'sandbox_values', 'tracking'},
     'conversion': {'reader', 'sandbox_values'},
     'expression': {
         'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values', 'template'},
