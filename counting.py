@@ -23,6 +23,8 @@ from trytond.transaction import Transaction
 from .counter import FOLD, to_date
 
 _SLICE = 500
+# With a limit PostgreSQL looks for what is uncounted before anything else
+_ALL = 2 ** 31 - 1
 
 
 class Counted(Model):
@@ -87,7 +89,8 @@ class Counted(Model):
                 at(table).as_('at'),
                 kind(table).as_('kind'),
                 Literal(number).as_('number'),
-                where=cls._uncounted(table) & condition(table))
+                where=cls._uncounted(table) & condition(table),
+                limit=_ALL)
 
         return [
             query(cls.kind_at, cls.kind, 1, lambda t: Literal(True)),
@@ -212,7 +215,8 @@ class Record(Counted, metaclass=PoolMeta):
                 table.create_date.as_('at'),
                 Literal('entered,').as_('kind'),
                 Literal(1).as_('number'),
-                where=cls._uncounted(table) & (table.counted == Null)),
+                where=cls._uncounted(table) & (table.counted == Null),
+                limit=_ALL),
             ]
 
     @classmethod

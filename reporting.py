@@ -38,12 +38,12 @@ STATES = [
     'waiting', 'sending', 'done', 'skipped', 'cancelled', 'expired', 'failed']
 
 
-def _is(kind, state):
+def is_kind(kind, state):
     "Return the SQL condition of a kind in the state"
     return Like(kind, f'{state},%')
 
 
-def _has(kind, event):
+def has_event(kind, event):
     "Return the SQL condition of a kind for which the event has happened"
     return Like(kind, f'%,{event},%')
 
@@ -304,10 +304,10 @@ class ReportingScenario(Reporting):
     @classmethod
     def _condition(cls, name, kind):
         if name == 'record_count':
-            return _is(kind, 'entered')
+            return is_kind(kind, 'entered')
         elif name == 'record_count_blocked':
-            return _has(kind, 'block')
-        return _is(kind, name[:-len('_count')])
+            return has_event(kind, 'block')
+        return is_kind(kind, name[:-len('_count')])
 
     @classmethod
     def _counted(cls):
@@ -340,7 +340,9 @@ class ReportingScenario(Reporting):
 class ReportingActivity(Reporting):
     __name__ = 'marketing.automation.reporting.activity'
     _subject = 'activity'
-    _counts = ['record_count', 'email_opened', 'email_clicked']
+    _counts = [
+        'record_count', 'skipped_count', 'cancelled_count', 'expired_count',
+        'failed_count', 'email_opened', 'email_clicked']
     _rates = {
         'email_open_rate': ('email_opened', 'record_count'),
         'email_click_rate': ('email_clicked', 'record_count'),
@@ -359,6 +361,22 @@ class ReportingActivity(Reporting):
         "Done", readonly=True,
         help="The number of records for which the activity was done during "
         "the period.")
+    skipped_count = fields.Integer(
+        "Skipped", readonly=True,
+        help="The number of record activities that were skipped during the "
+        "period.")
+    cancelled_count = fields.Integer(
+        "Cancelled", readonly=True,
+        help="The number of record activities that were cancelled during the "
+        "period.")
+    expired_count = fields.Integer(
+        "Expired", readonly=True,
+        help="The number of record activities that expired during the "
+        "period.")
+    failed_count = fields.Integer(
+        "Failed", readonly=True,
+        help="The number of record activities that failed during the "
+        "period.")
     email_opened = fields.Integer(
         "E-mails Opened", readonly=True,
         help="How many of the e-mails sent during the period were opened.")
@@ -396,11 +414,15 @@ class ReportingActivity(Reporting):
     @classmethod
     def _condition(cls, name, kind):
         if name == 'record_count':
-            return _is(kind, 'done')
+            return is_kind(kind, 'done')
         elif name.endswith('_count'):
-            return _is(kind, name[:-len('_count')])
+            return is_kind(kind, name[:-len('_count')])
         # What can not be linked to a mail belongs to its own day
-        return (_is(kind, 'done') | _is(kind, 'tally')) & _has(kind, name)
+        condition = is_kind(kind, 'done') | is_kind(kind, 'tally')
+        if name.endswith('_bounced'):
+            # What was refused has failed
+            condition |= is_kind(kind, 'failed')
+        return condition & has_event(kind, name)
 
     @classmethod
     def _live(cls):

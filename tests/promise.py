@@ -125,7 +125,7 @@ class PromiseTestCase(unittest.TestCase):
         tables = [
             'ir_email_address', 'ir_email', 'ir_queue', 'ir_error',
             'res_notification', 'marketing_automation_hit',
-            'marketing_automation_link',
+            'marketing_automation_link', 'marketing_automation_counter',
             'marketing_automation_record_activity',
             'marketing_automation_record', 'marketing_automation_activity',
             'marketing_automation_scenario']

@@ -141,6 +141,7 @@ ROOMS = {
     'preview': {'compose', 'mail'},
     'trial': {'claim', 'delivery', 'execution'},
     'tools': set(),
+    'traces': {'period', 'reporting'},
     }
 VOCABULARY = {'exceptions', 'outcome', 'tools'}
 # What some rooms never touch
