@@ -156,7 +156,7 @@ class Activity(metaclass=PoolMeta):
                     [('translatable', '=', True)])]
         for code in [Transaction().language, *codes]:
             with Transaction().set_context(language=code):
-                if source := self.__class__(self.id).email_template:
+                if source := self.__class__(self.id).email_source():
                     templates[source] = links_of(source)
         return list(templates.values())
 

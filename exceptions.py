@@ -91,3 +91,7 @@ class NumberError(ValidationError):
 
 class TestError(UserError):
     pass
+
+
+class LayoutError(TemplateError):
+    "The layout can not be used"

@@ -131,15 +131,38 @@ class Activity(metaclass=PoolMeta):
                     continue
                 try:
                     template = compile_(source)
+                except TemplateSyntaxError as exception:
+                    raise activity._template_error(
+                        cls.__names__(name)['field'], exception.line,
+                        exception) from exception
+                try:
+                    if name == 'email_template':
+                        template = compile_(activity.email_source())
                     cls._check_template(
                         template, Pool().get(activity.root.model))
                 except TemplateSyntaxError as exception:
-                    raise TemplateError(gettext(
-                            'marketing_automation.msg_activity_template',
-                            activity=activity.rec_name,
-                            field=cls.__names__(name)['field'],
-                            line=exception.line or 1,
-                            error=exception.message)) from exception
+                    raise activity._template_error(
+                        *activity._template_place(name, exception.line),
+                        exception) from exception
+
+    def _template_error(self, field, line, exception):
+        return TemplateError(gettext(
+                'marketing_automation.msg_activity_template',
+                activity=self.rec_name,
+                field=field,
+                line=line or 1,
+                error=exception.message))
+
+    def email_source(self):
+        "Return the template of the whole e-mail"
+        return self.email_template
+
+    def _template_place(self, field, line):
+        """
+        Return where the line of what is rendered was written: the name of
+        the field, and the line there.
+        """
+        return self.__names__(field)['field'], line
 
     @classmethod
     def _check_template(cls, template, Model):
@@ -244,10 +267,11 @@ class Activity(metaclass=PoolMeta):
 
     def template_failure(self, field, exception, target):
         "Return the words of an error for who wrote the template of the field"
-        line = getattr(exception, 'line', None)
+        name, line = self._template_place(
+            field, getattr(exception, 'line', None))
         return gettext(
             'marketing_automation.msg_template_failed',
-            field=self.__names__(field)['field'],
+            field=name,
             activity=self.rec_name,
             record=target.rec_name,
             line=line if line and line > 0 else '?',
@@ -343,7 +367,7 @@ class Draft:
             context['short'] = self.short
             self.title = _text(self.activity.email_title).render(context)
             field = 'email_template'
-            template = _markup(self.activity.email_template)
+            template = _markup(self.activity.email_source())
             if not self._find_stencil(template, context):
                 self.page = self._page(template, context)
         except Exception as exception:

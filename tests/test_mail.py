@@ -12,14 +12,8 @@ from trytond.transaction import Transaction
 from .tools import BASE, WELCOME, configured, links
 
 
-class MailTestCase(unittest.TestCase):
-    "Test the composition of mails"
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        activate_module(
-            ['marketing_automation', 'sale', 'web_shortener'], 'en')
+class MailMixin:
+    "Compose mails"
 
     def setUp(self):
         super().setUp()
@@ -89,6 +83,16 @@ class MailTestCase(unittest.TestCase):
         self.assertIsInstance(outcome, Parcel, outcome)
         text, html = outcome.content.iter_parts()
         return outcome.content, text.get_content(), html.get_content()
+
+
+class MailTestCase(MailMixin, unittest.TestCase):
+    "Test the composition of mails"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        activate_module(
+            ['marketing_automation', 'sale', 'web_shortener'], 'en')
 
     @with_transaction()
     def test_parcel(self):
