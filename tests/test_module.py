@@ -10,7 +10,9 @@ class MarketingAutomationTestCase(
         PartyCheckEraseMixin, PartyCheckReplaceMixin, ModuleTestCase):
     "Test Marketing Automation module"
     module = 'marketing_automation'
-    extras = ['sale', 'web_shortener']
+    extras = [
+        'inbound_email', 'marketing_email', 'sale', 'sale_opportunity',
+        'web_shortener']
 
 
 del ModuleTestCase
