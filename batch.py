@@ -7,7 +7,7 @@ Read and write the record activities of a batch, always many at once.
 import datetime as dt
 
 from sql import Conflict, Literal, Null, Values
-from sql.conditionals import Case, Coalesce
+from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
@@ -351,7 +351,7 @@ class RecordActivity(metaclass=PoolMeta):
                 record, condition=table.record == record.id
                 ).select(
                 table.id, table.record, table.test, table.ended_at,
-                Coalesce(record.end_reason, Case(
+                Coalesce(NullIf(record.end_reason, 'completed'), Case(
                         (record.blocked == Literal(True), 'blocked'))),
                 where=(table.claim == number) & (table.state == 'done')))
         rows = cursor.fetchall()

@@ -16,7 +16,7 @@ from trytond import backend
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
-from trytond.transaction import Transaction
+from trytond.transaction import Transaction, active_records
 
 _SLICE = 500
 
@@ -47,12 +47,9 @@ class Record(metaclass=PoolMeta):
         It returns the number of those which entered and may be called any
         number of times.
         """
-        cursor = Transaction().connection.cursor()
         table = cls.__table__()
-        cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
-        last_id, = cursor.fetchone()
-        count = cls._insert_entered(scenario, cls._enter_query(
-                scenario, cls._enter_domain(scenario)), last_id)
+        last_id = cls._last_id()
+        count = cls._insert(scenario, cls._enter_domain(scenario))
         cls._start(
             scenario, table.select(
                 table.id,
@@ -79,10 +76,10 @@ class Record(metaclass=PoolMeta):
         result = []
         for sub_ids in grouped_slice(sorted(set(ids)), _SLICE):
             sub_ids = list(sub_ids)
-            cursor.execute(*cls._enter_query(
-                    scenario,
-                    [('id', 'in', sub_ids), cls._refusal_domain(scenario)],
-                    test))
+            cls._insert(
+                scenario,
+                [('id', 'in', sub_ids), cls._refusal_domain(scenario)],
+                test=test, by_hand=True)
             added = (
                 (table.scenario == scenario.id)
                 & (table.test == Literal(test))
@@ -116,29 +113,72 @@ class Record(metaclass=PoolMeta):
             RecordActivity.plan(activity, records, activity.planned_at(now))
 
     @classmethod
-    def _enter_query(cls, scenario, domain, test=False):
-        Target = Pool().get(scenario.model)
+    def _insert(cls, scenario, domain, **values):
+        """
+        Insert the records of the targets that match the domain and have not
+        entered, the one with the lowest id first, and return their number.
+
+        :param values: what distinguishes them, as test and by_hand.
+        """
         table = cls.__table__()
-        existing = cls.__table__()
-        target = Target.__table__()
-        reference = Concat(f'{scenario.model},', target.id)
-        query = Target.search(domain, order=[], query=True)
-        return table.insert(
-            [table.scenario, table.record, table.blocked, table.test,
-                table.uuid, table.create_uid, table.create_date],
+        target = Pool().get(scenario.model).__table__()
+        columns = cls._enter_columns(scenario, target, **values)
+        query = table.insert(
+            [getattr(table, n) for n in columns],
             target.select(
-                Literal(scenario.id), reference, Literal(False),
-                Literal(test), _UUID(), Literal(0), CurrentTimestamp(),
-                where=target.id.in_(query)
-                & ~Exists(existing.select(
-                        Literal(1),
-                        where=(existing.scenario == scenario.id)
-                        & (existing.record == reference)
-                        & (existing.test == Literal(test))))),
+                *columns.values(),
+                where=cls._enter_where(scenario, target, **values)
+                & target.id.in_(cls._enter_query(scenario, domain)),
+                order_by=[target.id.asc]),
             # Others may let it enter at the same time
-            on_conflict=Conflict(
-                table,
-                indexed_columns=[table.scenario, table.record, table.test]))
+            on_conflict=Conflict(table))
+        if not values.get('by_hand'):
+            return cls._insert_entered(scenario, query, cls._last_id())
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*query)
+        return cursor.rowcount
+
+    @classmethod
+    def _last_id(cls):
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
+        last_id, = cursor.fetchone()
+        return last_id
+
+    @classmethod
+    def _enter_query(cls, scenario, domain):
+        "Return the SQL query of the ids of the targets that match the domain"
+        Target = Pool().get(scenario.model)
+        with active_records():
+            return Target.search(domain, order=[], query=True)
+
+    @classmethod
+    def _enter_columns(cls, scenario, target, **values):
+        "Return a dictionary of the SQL expression of each column"
+        return {
+            'scenario': Literal(scenario.id),
+            'record': cls._reference(scenario, target),
+            'blocked': Literal(False),
+            'test': Literal(bool(values.get('test'))),
+            'uuid': _UUID(),
+            'create_uid': Literal(0),
+            'create_date': CurrentTimestamp(),
+            }
+
+    @classmethod
+    def _enter_where(cls, scenario, target, **values):
+        "Return the SQL clause of the targets that may be inserted"
+        existing = cls.__table__()
+        return ~Exists(existing.select(
+                Literal(1),
+                where=(existing.scenario == scenario.id)
+                & (existing.record == cls._reference(scenario, target))
+                & (existing.test == Literal(bool(values.get('test'))))))
+
+    @classmethod
+    def _reference(cls, scenario, target):
+        return Concat(f'{scenario.model},', target.id)
 
     @classmethod
     def _enter_domain(cls, scenario):

@@ -9,6 +9,14 @@ class DomainError(ValidationError):
     "The domain can not be searched"
 
 
+class GoalError(ValidationError):
+    "The goal can not be searched"
+
+
+class UnicityError(ValidationError):
+    "The values of the field can not be compared"
+
+
 class ScenarioError(ValidationError):
     "The scenario can not run"
 

@@ -6,9 +6,6 @@ Decide what becomes of the record activities that are due.
 A gate looks at all of a batch at once, with a constant number of queries.
 """
 
-from sql import Literal, Null
-from sql.conditionals import Coalesce
-
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, active_records, inactive_records
@@ -59,8 +56,7 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        open_ = (record.end_reason == Null) & (
-            Coalesce(record.blocked, Literal(False)) == Literal(False))
+        open_ = Record.is_inside(record, completed=True)
         if spared := cls._spared_activities():
             open_ |= fields.SQL_OPERATORS['in'](table.activity, spared)
         cursor.execute(*table.join(
@@ -108,7 +104,8 @@ class RecordActivity(metaclass=PoolMeta):
         for record_activity in record_activities:
             record = record_activity.record
             party = parties[record_activity.id]
-            if record.end_reason:
+            # For what is completed an event may have come late
+            if record.end_reason and record.end_reason != 'completed':
                 reason = record.end_reason
             elif party and party.id in unsubscribed:
                 reason = 'unsubscribed'

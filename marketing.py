@@ -160,8 +160,11 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                         error=_error_text(exception))) from exception
 
     def _check_domain(self):
+        self._check_search(self.decode_domain())
+
+    def _check_search(self, domain):
+        "Ensure that the user can search the model with the domain"
         Model = Pool().get(self.model)
-        domain = self.decode_domain()
         fields.domain_validate(domain)
         # Tryton validates without checking the access of the user
         with check_access():
@@ -278,7 +281,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         "Raise an error if the scenarios can not be executed"
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
-        cls.check_domain(scenarios)
+        cls.validate_fields(scenarios, None)
         for scenario in scenarios:
             activities = Activity.search([('scenario', '=', scenario.id)])
             if not activities:

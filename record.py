@@ -71,6 +71,12 @@ REASONS = [
     ('server_busy', "Mail server asks to try later"),
     ('connection_lost', "Connection to the mail server lost"),
     ('given_up', "Given up after too many tries"),
+    ('completed', "Nothing more to come"),
+    ('converted', "Goal reached"),
+    ('left', "No longer matching"),
+    ('removed', "Removed by a user"),
+    ('stopped', "Ended with all others"),
+    ('domain_error', "Domain can not be evaluated"),
     ]
 
 
@@ -110,7 +116,8 @@ class Record(ModelSQL, ModelView):
         cls._buttons.update({
                 'block': {
                     'invisible': (
-                        Eval('blocked', False) | Eval('end_reason')),
+                        Eval('blocked', False)
+                        | ~Eval('end_reason').in_([None, 'completed'])),
                     'depends': ['blocked', 'end_reason'],
                     },
                 })
@@ -196,7 +203,9 @@ class Record(ModelSQL, ModelView):
             cursor.execute(*table.update(
                     [table.end_reason, table.ended_at], [reason, now],
                     where=in_ids
-                    & (table.end_reason == Null)
+                    # What is completed may still be ended
+                    & ((table.end_reason == Null)
+                        | (table.end_reason == 'completed'))
                     # Those of the former module have no reason
                     & (Coalesce(table.blocked, False) == Literal(False))))
             if blocked:

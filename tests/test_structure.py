@@ -25,6 +25,10 @@ ROOMS = {
     'execution': {'claim', 'retry'},
     'filter': {'domain', 'retry'},
     'gates': {'mixin', 'retry'},
+    'completion': {'retry'},
+    'joining': {'mixin'},
+    'key': set(),
+    'leaving': {'domain', 'retry'},
     'reaction': set(),
     'record': {'mixin'},
     'refusal': set(),
@@ -33,6 +37,7 @@ ROOMS = {
     'throttle': {'claim'},
     'timing': set(),
     'window': set(),
+    'unicity': {'domain', 'key', 'retry'},
     # the mail
     'archive': set(),
     'compose': set(),
