@@ -105,23 +105,28 @@ class Scenario(metaclass=PoolMeta):
     @classmethod
     def _find_or_create(cls, Model, names):
         "Return the record that is called so, or a new one"
-        Lang = Pool().get('ir.lang')
         language = Transaction().language
         for name in {localized(names, language), *names.values()}:
             for record in Model.search([('name', '=', name)], limit=1):
                 return record
+        # Marketers who may not create others may have the proposed one
+        with without_check_access():
+            return cls._create_translated(Model, names, language)
+
+    @classmethod
+    def _create_translated(cls, Model, names, language):
+        Lang = Pool().get('ir.lang')
         record, = Model.create([{'name': localized(names, language)}])
         if Model.name.translate:
-            with without_check_access():
-                languages = [l.code for l in Lang.search([
-                            ('translatable', '=', True)])]
-            for code in languages:
-                if code != language:
-                    with Transaction().set_context(
-                            language=code, fuzzy_translation=False):
-                        Model.write(
-                            [Model(record.id)],
-                            {'name': localized(names, code)})
+            for lang in Lang.search([
+                        ('translatable', '=', True),
+                        ('code', '!=', language),
+                        ]):
+                with Transaction().set_context(
+                        language=lang.code, fuzzy_translation=False):
+                    Model.write(
+                        [Model(record.id)],
+                        {'name': localized(names, lang.code)})
         return record
 
     @classmethod
