@@ -148,6 +148,7 @@ ROOMS = {
     'preview': {'compose', 'mail'},
     'trial': {'claim', 'delivery', 'execution'},
     'tools': set(),
+    'update': set(),
     'traces': {'period', 'reporting'},
     }
 VOCABULARY = {'exceptions', 'outcome', 'tools'}
