@@ -208,6 +208,11 @@ class Reporting(ModelSQL, ModelView):
         rate = getattr(self, name.replace('percentage', 'rate'))
         return round(rate * 100, 2) if rate is not None else None
 
+    @staticmethod
+    def rate(count, total):
+        "Return the rate as it is rounded everywhere, None without a total"
+        return _rate(count, total)
+
     @classmethod
     def figures(cls, ids, names):
         """
@@ -240,7 +245,8 @@ class Reporting(ModelSQL, ModelView):
     @classmethod
     def trends(cls, ids, names):
         """
-        Return for each name the sparkline of the rate over the last periods.
+        Return for each name the sparkline of the rate, or of the count, over
+        the last periods.
 
         The name may have the suffix _trend.
         """
@@ -262,6 +268,7 @@ class Reporting(ModelSQL, ModelView):
                     fact.subject, fact.at,
                     *[
                         _sql_rate(*map(numbers.get, cls._rates[r]))
+                        if r in cls._rates else numbers[r]
                         for r in rates.values()],
                     group_by=[fact.subject, fact.at]))
             for id_, date, *row in cursor:
