@@ -140,6 +140,9 @@ def facts(model):
                     yield activity, date, 'email_opened'
                 if clicked:
                     yield activity, date, 'email_clicked'
+            elif state not in {'waiting', 'sending'}:
+                date = (ended or at or created).date()
+                yield activity, date, f'{state}_count'
 
 
 def expected_figures(model):

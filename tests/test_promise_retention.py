@@ -114,7 +114,9 @@ class RetentionTestCase(PromiseTestCase):
                 'trytond.modules.marketing_automation.retention._SLICE', 1), \
                 self.assertLogs('trytond.modules', logging.INFO) as logs:
             self.clean()
-        self.assertIn('cleaned hits=0 emails=2', logs.output[-1])
+        self.assertIn(
+            'cleaned hits=0 emails=2',
+            [r.getMessage() for r in logs.records])
         self.assertEqual(self.count('ir.email'), 2)
         self.assertEqual(self.figures(), figures)
         self.assertEqual(self.states, {'done': 3})
