@@ -436,5 +436,56 @@ class TemplatesTestCase(PromiseTestCase):
         self.assertEqual(len(self.todos()), 1)
         self.assertEqual(len(self.mails("Bob")), 2)
 
+    def test_quotation_reminder(self):
+        "Test who does not click is reminded and called, unless it is sold"
+        self.from_template('quotation_reminder')
+        sales = {
+            name: self.create_sale(self.create_party(name))
+            for name in ["Alice", "Bob", "Carol"]}
+        self.work()
+        self.work(3)
+        self.assertEqual(self.mails("Alice")[0]['Subject'], "Your quotation 1")
+        self.click(self.mails("Alice")[0])
+        self.write('sale.sale', sales["Bob"], state='confirmed')
+        self.work()
+        self.work(7)
+        self.work(3)
+        self.assertEqual(
+            [len(self.mails(n)) for n in ["Alice", "Bob", "Carol"]],
+            [1, 1, 2])
+        self.assertEqual(self.todos(), ["Call about quotation 3: Carol"])
+        self.assertEqual(self.reasons(), {"Bob": 'converted'})
+
+    def reasons(self):
+        "Return the reasons why records ended, but for the completed"
+        with self.transaction():
+            Record = Pool().get('marketing.automation.record')
+            return {
+                r.record.marketing_party.name: r.end_reason
+                for r in Record.search([
+                        ('end_reason', 'not in', [None, 'completed'])])}
+
+    def test_win_back(self):
+        "Test customers of a year ago, until they buy again"
+        self.from_template('win_back')
+        today = dt.date.today()
+        parties = {}
+        for name, days in [
+                ("Alice", 400), ("Bob", 400), ("Carol", 100), ("Dave", 900)]:
+            parties[name] = self.create_party(name)
+            self.create_sale(
+                parties[name], 'done', today - dt.timedelta(days=days))
+        self.work()
+        self.assertEqual(
+            self.smtp.by_recipient.keys(),
+            {'alice@example.com', 'bob@example.com'})
+        self.click(self.mails("Alice")[0])
+        self.create_sale(parties["Bob"], 'processing', today)
+        self.work()
+        self.work(14)
+        self.assertEqual(self.todos(), ["Call Alice"])
+        self.assertEqual(len(self.mails("Bob")), 1)
+        self.assertEqual(self.reasons(), {"Bob": 'converted'})
+
 
 del PromiseTestCase
