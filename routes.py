@@ -13,6 +13,7 @@ from functools import wraps
 from trytond.protocols.wrappers import (
     HTTPStatus, Response, abort, allow_null_origin, exceptions,
     set_max_request_size, with_pool, with_transaction)
+from trytond.transaction import Transaction
 from trytond.wsgi import app
 
 from . import gateway
@@ -221,6 +222,26 @@ def sms(request, pool, token):
         return _response(None, HTTPStatus.NOT_FOUND)
     Incoming.receive(items)
     return _response(None, HTTPStatus.NO_CONTENT)
+
+
+@app.route(
+    '/<database_name>/marketing_automation/preview/<int:id>', methods={'GET'})
+@app.auth_required
+@with_pool
+@with_transaction(user='request', context={'_check_access': True})
+def preview(request, pool, id):
+    Activity = pool.get('marketing.automation.activity')
+    User = pool.get('res.user')
+    context = User(Transaction().user).get_preferences(context_only=True)
+    with Transaction().set_context(context):
+        html = Activity.preview_page(
+            id, request.args.get('record'), request.args.get('language'))
+    if html is None:
+        abort(HTTPStatus.NOT_FOUND)
+    # Whoever writes a mail must not act for who looks at it
+    return _page(
+        html, "sandbox; default-src 'none'; img-src * data:; font-src *; "
+        "style-src * 'unsafe-inline'")
 
 
 # Migration from 8.2: the links in the mails that have already been sent

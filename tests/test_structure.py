@@ -150,7 +150,11 @@ ROOMS = {
     'raw': set(),
     'period': set(),
     'reporting': {'period'},
-    'preview': {'compose', 'mail'},
+    'offer': {'reader', 'sandbox_values'},
+    'preview': {
+        'compose', 'mail', 'mixin', 'reader', 'retry', 'tracking'},
+    'preview_form': {'offer', 'preview', 'retry'},
+    'warn': set(),
     'trial': {'claim', 'execution'},
     'trial_wizard': {'delivery'},
     'tools': set(),
