@@ -16,11 +16,11 @@ __all__ = ['Box', 'Style', 'graphviz', 'svg']
 
 _FONT = 'Liberation Sans, DejaVu Sans, Arial, sans-serif'
 _SIZE = 12
-_WIDTH, _HEIGHT = 200, 62
+_WIDTH, _HEIGHT = 220, 62
 _GAP_X, _GAP_Y = 190, 22
 _MARGIN = 16
 _TITLE = 30
-_LETTERS = 28
+_LETTERS = 36
 _LINE = 15
 _STROKE = '#555555'
 
@@ -173,9 +173,9 @@ def _color(box):
     return '#eeeeee' if box.muted else box.style.color
 
 
-def _text(text, x, y, weight='normal', color='#222222'):
+def _text(text, x, y, weight='normal', color='#222222', size=_SIZE):
     return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="middle" '
+        f'<text x="{x:g}" y="{y:g}" text-anchor="middle" font-size="{size}" '
         f'font-weight="{weight}" fill="{color}">{_escape(text)}</text>')
 
 
@@ -210,8 +210,9 @@ def _box(box, x, y):
     top = y + (_HEIGHT - _LINE * len(lines)) / 2 + 12
     texts = [
         _text(
-            _short(line), x + _WIDTH / 2, top + i * _LINE,
+            _short(line, _LETTERS if i else 26), x + _WIDTH / 2, top + i * _LINE,
             weight='normal' if i else 'bold',
+            size=_SIZE - 1 if i else _SIZE,
             color='#777777' if box.muted else '#222222')
         for i, line in enumerate(lines)]
     title = _escape('\n'.join(box.lines))

@@ -75,7 +75,9 @@ class Activity(metaclass=PoolMeta):
             "its parents."),
         'get_outline')
     outline = fields.Function(
-        fields.Char("Activity"), 'get_outline', searcher='search_outline')
+        # The indentation is at the beginning
+        fields.Char("Activity", strip=False), 'get_outline',
+        searcher='search_outline')
     icon = fields.Function(fields.Char("Icon"), 'on_change_with_icon')
 
     @classmethod
@@ -124,7 +126,7 @@ class Activity(metaclass=PoolMeta):
         attributes = super().view_attributes()
         return attributes + [
             ('/tree/field[@name="failed_count"]', 'visual',
-                If(Eval('failed_count', 0) > 0, 'danger', '')),
+                If(Eval('failed_count', 0) > 0, 'warning', '')),
             ]
 
     # What shows the place
