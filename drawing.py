@@ -210,7 +210,8 @@ def _box(box, x, y):
     top = y + (_HEIGHT - _LINE * len(lines)) / 2 + 12
     texts = [
         _text(
-            _short(line, _LETTERS if i else 26), x + _WIDTH / 2, top + i * _LINE,
+            _short(line, _LETTERS if i else 26),
+            x + _WIDTH / 2, top + i * _LINE,
             weight='normal' if i else 'bold',
             size=_SIZE - 1 if i else _SIZE,
             color='#777777' if box.muted else '#222222')
