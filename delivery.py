@@ -20,6 +20,7 @@ import idna
 import trytond.config as config
 from trytond.sendmail import get_smtp_server
 
+from .enclosure import enclose
 from .outcome import CourierAway, done, failed, postponed
 
 __all__ = ['AddressError', 'ServerAway', 'Session', 'envelope_address']
@@ -162,7 +163,7 @@ class Session:
             server = self._server
             try:
                 data, options = _serialize(
-                    parcel.content, sender, recipient, server)
+                    parcel, sender, recipient, server)
             except _Utf8Missing:
                 return failed('smtputf8', _line(recipient))
             except Exception as exception:
@@ -268,8 +269,9 @@ def _close(server):
         logger.debug("connection lost at close")
 
 
-def _serialize(content, sender, recipient, server):
+def _serialize(parcel, sender, recipient, server):
     "Return the bytes of the message and the options of MAIL"
+    content = parcel.content
     utf8 = not (sender + recipient).isascii()
     if utf8 and not server.has_extn('smtputf8'):
         raise _Utf8Missing
@@ -283,7 +285,7 @@ def _serialize(content, sender, recipient, server):
                 email.message_from_bytes(data, policy=SMTP_POLICY),
                 utf8, eight_bit)
     # A bare CR or LF is read as end of line by some servers only
-    data = _EOL.sub(b'\r\n', data)
+    data = enclose(_EOL.sub(b'\r\n', data), parcel.enclosure)
     options = []
     if server.has_extn('size'):
         options.append(f'SIZE={len(data)}')

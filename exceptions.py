@@ -103,3 +103,15 @@ class TestError(UserError):
 
 class LayoutError(TemplateError):
     "The layout can not be used"
+
+
+class AttachmentError(ActivityError):
+    "The files are too big"
+
+
+class EditorError(UserError):
+    "The visual editor would damage the text"
+
+
+class SendMeError(UserError):
+    "The e-mail can not be sent to who writes it"

@@ -75,6 +75,8 @@ class Parcel(NamedTuple):
     :param sender: the address that gets what can not be delivered.
     :param subject: the title it has in the log.
     :param to: the recipient as the log shows it.
+    :param enclosure: what goes with the content; the same object for all that
+        have the same.
     """
     recipient: str
     content: Any
@@ -82,6 +84,7 @@ class Parcel(NamedTuple):
     sender: Optional[str] = None
     subject: Optional[str] = None
     to: Optional[str] = None
+    enclosure: Any = None
 
 
 def done(reference=None):
