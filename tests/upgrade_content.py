@@ -248,6 +248,17 @@ class ContentTestCase(unittest.TestCase):
                 self.assertIn(row.name, pool.get(row.model)._fields)
 
     @with_transaction(user=0)
+    def test_leave(self):
+        "Test nobody leaves a scenario that did not say so"
+        Scenario = Pool().get(SCENARIO)
+        with inactive_records():
+            scenarios = Scenario.search([])
+        self.assertTrue(scenarios)
+        self.assertEqual({bool(s.leave) for s in scenarios}, {False})
+        self.assertEqual({s.goal for s in scenarios}, {None})
+        self.assertEqual({s.unicity for s in scenarios}, {None})
+
+    @with_transaction(user=0)
     def test_crons(self):
         "Test each cron is there once"
         Cron = Pool().get('ir.cron')
