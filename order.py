@@ -16,6 +16,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
+from trytond.wizard import StateTransition, Wizard
 
 from .tools import forget
 
@@ -253,14 +254,26 @@ class Activity(metaclass=PoolMeta):
     # Add
 
     @classmethod
-    @ModelView.button
+    @ModelView.button_action('marketing_automation.wizard_activity_add_child')
     def add_child(cls, activities):
-        cls._add([{'parent': str(a), 'scenario': a.scenario}
+        pass
+
+    @classmethod
+    @ModelView.button_action(
+        'marketing_automation.wizard_activity_add_sibling')
+    def add_sibling(cls, activities):
+        pass
+
+    @classmethod
+    def add_children(cls, activities):
+        "Create an activity that follows each of the activities"
+        cls._add([
+                {'parent': str(a), 'scenario': a.scenario}
                 for a in activities])
 
     @classmethod
-    @ModelView.button
-    def add_sibling(cls, activities):
+    def add_siblings(cls, activities):
+        "Create an activity after each of the activities"
         # A new one of the same sequence comes after
         cls._add([{
                     'parent': str(a.parent), 'scenario': a.scenario,
@@ -288,3 +301,31 @@ class Activity(metaclass=PoolMeta):
     def _exchange_exclude(cls):
         # A document has them in their order
         return super()._exchange_exclude() | {'sequence'}
+
+
+class AddChild(Wizard):
+    """
+    Add an activity below another one.
+
+    At the end of a wizard, clients read again also the form around a list.
+    """
+    __name__ = 'marketing.automation.activity.add_child'
+
+    start_state = 'add'
+    add = StateTransition()
+
+    def transition_add(self):
+        self.model.add_children(self.records)
+        return 'end'
+
+
+class AddSibling(Wizard):
+    "Add an activity after another one"
+    __name__ = 'marketing.automation.activity.add_sibling'
+
+    start_state = 'add'
+    add = StateTransition()
+
+    def transition_add(self):
+        self.model.add_siblings(self.records)
+        return 'end'

@@ -121,8 +121,8 @@ class OrderTestCase(unittest.TestCase):
         Activity = Pool().get('marketing.automation.activity')
         scenario, activities = draw()
 
-        Activity.add_child([activities['A']])
-        Activity.add_sibling([activities['A1']])
+        Activity.add_children([activities['A']])
+        Activity.add_siblings([activities['A1']])
 
         self.assertEqual(
             names(scenario), [
@@ -141,7 +141,7 @@ class OrderTestCase(unittest.TestCase):
         scenario, activities = draw()
         Scenario.run([scenario])
 
-        Activity.add_child([activities['B']])
+        Activity.add_children([activities['B']])
 
         new = Scenario(scenario.id).steps[-1]
         self.assertEqual(new.name, "New Activity")
