@@ -202,7 +202,8 @@ class Activity(metaclass=PoolMeta):
     def on_change_with_warnings(self, name=None):
         if preview := self._form_preview():
             return '\n'.join(
-                f'⚠ {warning}' for warning in self.preview_warnings(preview))
+                f'⚠ {warning}'
+                for warning in self.preview_warnings(preview)) or None
 
     @fields.depends('id', 'preview_record', 'preview_language')
     def on_change_with_preview_url(self, name=None):
