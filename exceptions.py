@@ -115,3 +115,7 @@ class EditorError(UserError):
 
 class SendMeError(UserError):
     "The e-mail can not be sent to who writes it"
+
+
+class PreflightError(UserError):
+    "The scenario can not run as it is"

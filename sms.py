@@ -237,10 +237,31 @@ class Activity(metaclass=PoolMeta):
         """
         targets = {r.id: r.record.record for r in record_activities}
         Target = next(iter(targets.values())).__class__
-        records = list(targets.values())
-        languages = Target.marketing_languages(records)
+        languages = Target.marketing_languages(list(targets.values()))
+        numbers, outcomes = self.sms_recipients(record_activities)
+        by_language = defaultdict(list)
+        for record_activity in record_activities:
+            id_ = record_activity.id
+            if id_ in numbers:
+                by_language[languages[targets[id_].id]].append(record_activity)
+        drafts = []
+        for language, group in by_language.items():
+            drafts.extend(self._drafts(Draft, language, group))
+        links = Pool().get('marketing.automation.link').ids({
+                (self.id, url) for d in drafts for url in d.urls})
+        for draft in drafts:
+            outcomes[draft.id] = draft.finish(numbers[draft.id], links)
+        return outcomes
+
+    def sms_recipients(self, record_activities):
+        """
+        Return a dictionary of the number to which the SMS goes, and one of the
+        outcome if it goes nowhere, by record activity.
+        """
+        targets = {r.id: r.record.record for r in record_activities}
+        Target = next(iter(targets.values())).__class__
         outcomes, numbers = {}, {}
-        mobiles = Target.marketing_mobiles(records)
+        mobiles = Target.marketing_mobiles(list(targets.values()))
         for id_, target in targets.items():
             if not target.marketing_party:
                 outcomes[id_] = skipped('no_party')
@@ -254,23 +275,10 @@ class Activity(metaclass=PoolMeta):
                     outcomes[id_] = failed(
                         'number_invalid', gateway.one_line(text))
         refused = self._sms_refused(set(numbers.values()))
-        by_language = defaultdict(list)
-        for record_activity in record_activities:
-            id_ = record_activity.id
-            if id_ in outcomes:
-                continue
-            elif numbers[id_] in refused:
-                outcomes[id_] = skipped('sms_stopped')
-            else:
-                by_language[languages[targets[id_].id]].append(record_activity)
-        drafts = []
-        for language, group in by_language.items():
-            drafts.extend(self._drafts(Draft, language, group))
-        links = Pool().get('marketing.automation.link').ids({
-                (self.id, url) for d in drafts for url in d.urls})
-        for draft in drafts:
-            outcomes[draft.id] = draft.finish(numbers[draft.id], links)
-        return outcomes
+        for id_ in [i for i, n in numbers.items() if n in refused]:
+            del numbers[id_]
+            outcomes[id_] = skipped('sms_stopped')
+        return numbers, outcomes
 
     def _sms_refused(self, numbers):
         "Return the set of those of the numbers that get no SMS"

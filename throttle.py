@@ -94,13 +94,18 @@ class RecordActivity(metaclass=PoolMeta):
         now = dt.datetime.now()
         if not cls.has_due(activity.id, now):
             return
+        if delays := cls._rate_delays(activity, now):
+            return max(*delays, _PAUSE)
+
+    @classmethod
+    def _rate_delays(cls, activity, now):
+        "Return for each limit that is reached the time until it is not"
         delays = []
         for rate, period, scenario in cls._rates(activity):
             if cls._count(now - period, scenario) >= rate:
                 oldest = cls._oldest(now - period, scenario)
                 delays.append(oldest + period - now if oldest else _PAUSE)
-        if delays:
-            return max(*delays, _PAUSE)
+        return delays
 
     @classmethod
     def _rates(cls, activity):
