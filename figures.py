@@ -111,41 +111,41 @@ class Activity(Figures, metaclass=PoolMeta):
         'get_figures')
     email_opened = fields.Function(
         fields.Integer(
-            "E-mails Opened", states=_states,
+            "E-Mails Opened", states=_states,
             help="The number of sent e-mails that were opened."),
         'get_figures')
     email_clicked = fields.Function(
         fields.Integer(
-            "E-mails Clicked", states=_states,
+            "E-Mails Clicked", states=_states,
             help="The number of sent e-mails that were clicked."),
         'get_figures')
     email_open_rate = fields.Function(
         fields.Float(
-            "E-mail Open Rate", digits=(None, 4), states=_states_sent,
+            "E-Mail Open Rate", digits=(None, 4), states=_states_sent,
             help="The opened per sent e-mails."),
         'get_figures')
     email_open_rate_trend = fields.Function(
         fields.Char(
-            "E-mail Open Rate Trend", states=_states_sent),
+            "E-Mail Open Rate Trend", states=_states_sent),
         'get_trends')
     email_click_rate = fields.Function(
         fields.Float(
-            "E-mail Click Rate", digits=(None, 4), states=_states_sent,
+            "E-Mail Click Rate", digits=(None, 4), states=_states_sent,
             help="The clicked per sent e-mails."),
         'get_figures')
     email_click_rate_trend = fields.Function(
         fields.Char(
-            "E-mail Click Rate Trend", states=_states_sent),
+            "E-Mail Click Rate Trend", states=_states_sent),
         'get_trends')
     email_click_through_rate = fields.Function(
         fields.Float(
-            "E-mail Click-Through Rate", digits=(None, 4),
+            "E-Mail Click-Through Rate", digits=(None, 4),
             states=_states_opened,
             help="The clicked per opened e-mails."),
         'get_figures')
     email_click_through_rate_trend = fields.Function(
         fields.Char(
-            "E-mail Click-Through Rate Trend", states=_states_opened),
+            "E-Mail Click-Through Rate Trend", states=_states_opened),
         'get_trends')
 
     del _states, _states_sent, _states_opened

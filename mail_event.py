@@ -214,7 +214,7 @@ class Consent(metaclass=PoolMeta):
     @classmethod
     def __setup__(cls):
         super().__setup__()
-        how = ('email', "E-mail")
+        how = ('email', "E-Mail")
         if how not in cls.how.selection:
             cls.how.selection.append(how)
 

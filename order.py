@@ -194,7 +194,7 @@ class Activity(metaclass=PoolMeta):
             # The client does not know yet the id of a new scenario
             parent = values.get('parent')
             if values.get('scenario') and (
-                    not parent or str(parent) == f'{_SCENARIO},-1'):
+                    not parent or str(parent).startswith(f'{_SCENARIO},-')):
                 values['parent'] = f'{_SCENARIO},{values["scenario"]}'
         return values
 

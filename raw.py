@@ -19,21 +19,21 @@ class ReportingActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.reporting.activity'
 
     email_opened_raw = fields.Integer(
-        "E-mails Opened (Raw)", readonly=True,
+        "E-Mails Opened (Raw)", readonly=True,
         help="How many of the e-mails sent during the period were opened by "
         "anyone, also by machines.")
     email_clicked_raw = fields.Integer(
-        "E-mails Clicked (Raw)", readonly=True,
+        "E-Mails Clicked (Raw)", readonly=True,
         help="How many of the e-mails sent during the period were clicked by "
         "anyone, also by machines.")
     email_open_rate_raw = fields.Float(
-        "E-mail Open Rate (Raw)", digits=(None, 4), readonly=True,
+        "E-Mail Open Rate (Raw)", digits=(None, 4), readonly=True,
         states={
             'invisible': ~Eval('record_count'),
             },
         help="The opened per sent e-mails, with those opened by machines.")
     email_click_rate_raw = fields.Float(
-        "E-mail Click Rate (Raw)", digits=(None, 4), readonly=True,
+        "E-Mail Click Rate (Raw)", digits=(None, 4), readonly=True,
         states={
             'invisible': ~Eval('record_count'),
             },
@@ -60,25 +60,25 @@ class Activity(metaclass=PoolMeta):
 
     email_opened_raw = fields.Function(
         fields.Integer(
-            "E-mails Opened (Raw)", states=_states,
+            "E-Mails Opened (Raw)", states=_states,
             help="The number of sent e-mails that were opened by anyone, "
             "also by machines."),
         'get_figures')
     email_clicked_raw = fields.Function(
         fields.Integer(
-            "E-mails Clicked (Raw)", states=_states,
+            "E-Mails Clicked (Raw)", states=_states,
             help="The number of sent e-mails that were clicked by anyone, "
             "also by machines."),
         'get_figures')
     email_open_rate_raw = fields.Function(
         fields.Float(
-            "E-mail Open Rate (Raw)", digits=(None, 4), states=_states_sent,
+            "E-Mail Open Rate (Raw)", digits=(None, 4), states=_states_sent,
             help="The opened per sent e-mails, with those opened by "
             "machines."),
         'get_figures')
     email_click_rate_raw = fields.Function(
         fields.Float(
-            "E-mail Click Rate (Raw)", digits=(None, 4), states=_states_sent,
+            "E-Mail Click Rate (Raw)", digits=(None, 4), states=_states_sent,
             help="The clicked per sent e-mails, with those clicked by "
             "machines."),
         'get_figures')

@@ -385,37 +385,37 @@ class ReportingActivity(Reporting):
         help="The number of record activities that failed during the "
         "period.")
     email_opened = fields.Integer(
-        "E-mails Opened", readonly=True,
+        "E-Mails Opened", readonly=True,
         help="How many of the e-mails sent during the period were opened.")
     email_clicked = fields.Integer(
-        "E-mails Clicked", readonly=True,
+        "E-Mails Clicked", readonly=True,
         help="How many of the e-mails sent during the period were clicked.")
     email_open_rate = fields.Float(
-        "E-mail Open Rate", digits=(None, 4), readonly=True,
+        "E-Mail Open Rate", digits=(None, 4), readonly=True,
         states={
             'invisible': ~Eval('record_count'),
             },
         help="The opened per sent e-mails.")
     email_open_percentage = fields.Function(
-        fields.Float("E-mail Open Percentage", digits=(None, 2)),
+        fields.Float("E-Mail Open Percentage", digits=(None, 2)),
         'get_percentage')
     email_click_rate = fields.Float(
-        "E-mail Click Rate", digits=(None, 4), readonly=True,
+        "E-Mail Click Rate", digits=(None, 4), readonly=True,
         states={
             'invisible': ~Eval('record_count'),
             },
         help="The clicked per sent e-mails.")
     email_click_percentage = fields.Function(
-        fields.Float("E-mail Click Percentage", digits=(None, 2)),
+        fields.Float("E-Mail Click Percentage", digits=(None, 2)),
         'get_percentage')
     email_click_through_rate = fields.Float(
-        "E-mail Click-Through Rate", digits=(None, 4), readonly=True,
+        "E-Mail Click-Through Rate", digits=(None, 4), readonly=True,
         states={
             'invisible': ~Eval('email_opened'),
             },
         help="The clicked per opened e-mails.")
     email_click_through_percentage = fields.Function(
-        fields.Float("E-mail Click-Through Percentage", digits=(None, 2)),
+        fields.Float("E-Mail Click-Through Percentage", digits=(None, 2)),
         'get_percentage')
 
     @classmethod

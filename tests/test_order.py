@@ -157,7 +157,7 @@ class OrderTestCase(unittest.TestCase):
                     'steps': [('create', [
                                 {'name': "First",
                                     'parent':
-                                    'marketing.automation.scenario,-1'},
+                                    'marketing.automation.scenario,-7'},
                                 {'name': "Second"},
                                 ])],
                     }])
