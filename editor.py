@@ -120,5 +120,5 @@ class Activity(Editable, metaclass=PoolMeta):
         return super().view_attributes() + [
             ('//group[@id="email_editor"]', 'states', {
                     'invisible': ~Eval('email_editable', False),
-                    }),
+                    }, ['email_editable']),
             ]
