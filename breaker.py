@@ -5,14 +5,12 @@ Stop a scenario of which too much fails.
 """
 
 import datetime as dt
-import json
 import logging
 
 from sql import Literal, Null
 from sql.aggregate import Count
 
 import trytond.config as config
-from trytond.i18n import gettext
 from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
@@ -51,40 +49,7 @@ class Scenario(metaclass=PoolMeta):
         cls.set_problem(
             id_, 'breaker', failed=failed, tried=tried,
             rate=round(100 * failed / tried))
-        cls._notify_break(scenario)
         return True
-
-    @classmethod
-    def _notify_break(cls, scenario):
-        "Tell the marketers that the scenario has been stopped"
-        pool = Pool()
-        Notification = pool.get('res.notification')
-        notifications = []
-        for user in cls._users_to_notify():
-            language = user.language.code if user.language else None
-            with Transaction().set_context(language=language):
-                translated = cls(scenario.id)
-                notifications.append({
-                        'user': user.id,
-                        'label': gettext(
-                            'marketing_automation.msg_scenario_stopped',
-                            scenario=translated.rec_name),
-                        'description': translated.problem,
-                        'icon': 'tryton-warning',
-                        'model': cls.__name__,
-                        'records': json.dumps([scenario.id]),
-                        'unread': True,
-                        })
-        Notification.create(notifications)
-
-    @classmethod
-    def _users_to_notify(cls):
-        "Return the users of the group Marketing"
-        pool = Pool()
-        ModelData = pool.get('ir.model.data')
-        User = pool.get('res.user')
-        group = ModelData.get_id('marketing', 'group_marketing')
-        return User.search([('groups', '=', group)])
 
 
 class RecordActivity(metaclass=PoolMeta):

@@ -156,6 +156,7 @@ class Erase(metaclass=PoolMeta):
                 ['address'], ['****']),
             (Email, [('id', 'in', emails)], False,
                 ['recipients', 'recipients_secondary', 'recipients_hidden',
-                    'subject', 'body', 'message_id', 'resource'],
-                [None] * 6 + [f'party.party,{party_id}']),
+                    'subject', 'body', 'message_id',
+                    'marketing_automation_content', 'resource'],
+                [None] * 7 + [f'party.party,{party_id}']),
             ]
