@@ -21,7 +21,7 @@ from trytond.transaction import Transaction, active_records
 from .domain import decode
 from .exceptions import GoalError
 from .outcome import cancelled, until
-from .retry import transient
+from .retry import savepoint, transient
 from .tools import forget
 
 # When what could not be decided is looked at again
@@ -335,7 +335,7 @@ class RecordActivity(metaclass=PoolMeta):
             return {}
         Target = Pool().get(activity.scenario.model)
         try:
-            with _savepoint(), active_records():
+            with savepoint(), active_records():
                 domain = decode()
                 Target.marketing_check_domain(domain)
                 matching = {r.id for r in Target.search([
@@ -350,19 +350,3 @@ class RecordActivity(metaclass=PoolMeta):
         return {
             id_: cancelled(reason) for id_, target in targets.items()
             if (target in matching) == closed}
-
-
-@contextmanager
-def _savepoint():
-    "Keep the transaction usable if the database refuses a statement"
-    cursor = Transaction().connection.cursor()
-    cursor.execute('SAVEPOINT marketing_domain')
-    try:
-        yield
-    except Exception as exception:
-        if not transient(exception):
-            cursor.execute('ROLLBACK TO SAVEPOINT marketing_domain')
-            cursor.execute('RELEASE SAVEPOINT marketing_domain')
-        raise
-    else:
-        cursor.execute('RELEASE SAVEPOINT marketing_domain')

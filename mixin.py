@@ -25,6 +25,9 @@ class MarketingAutomationMixin(Model):
     marketing_party = fields.Function(
         fields.Many2One('party.party', "Marketing Party"),
         'get_marketing_party', searcher='search_marketing_party')
+    marketing_reach = fields.Function(
+        fields.Char("Reach of a Scenario"),
+        'get_marketing_reach', searcher='search_marketing_reach')
 
     @classmethod
     def get_marketing_party(cls, records, name):
@@ -35,6 +38,17 @@ class MarketingAutomationMixin(Model):
     def search_marketing_party(cls, name, clause):
         "Return the domain that finds the records by their party"
         raise NotImplementedError
+
+    @classmethod
+    def get_marketing_reach(cls, records, name):
+        # It is only searched
+        return dict.fromkeys(map(int, records))
+
+    @classmethod
+    def search_marketing_reach(cls, name, clause):
+        "Return the domain of what is counted as a part of the reach"
+        Record = Pool().get('marketing.automation.record')
+        return [('id', 'in', Record.reach_query(cls, clause[2]))]
 
     @classmethod
     def marketing_access_groups(cls):
@@ -89,6 +103,18 @@ class MarketingAutomationMixin(Model):
         scenario, besides by the party.
         """
         return []
+
+    @classmethod
+    def marketing_address_domain(cls, suppressed=False):
+        """
+        Return the domain of the records with an e-mail address or, if
+        suppressed is true, of those whose address is suppressed.
+
+        It agrees with :meth:`marketing_emails`.
+        """
+        Suppression = Pool().get('marketing.automation.suppression')
+        return [
+            ('marketing_party', 'in', Suppression.parties_query(suppressed))]
 
     @classmethod
     def marketing_languages(cls, records):

@@ -5,12 +5,14 @@ Tell what deserves another try, and insist.
 """
 
 import time
+from contextlib import contextmanager
 
 import trytond.config as config
 from trytond import backend
 from trytond.transaction import Transaction, TransactionError
 
-__all__ = ['begin', 'insist', 'is_database', 'place', 'transient']
+__all__ = [
+    'begin', 'insist', 'is_database', 'place', 'savepoint', 'transient']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -70,6 +72,22 @@ def begin():
     """
     if backend.name == 'sqlite':
         Transaction().database.get_connection()
+
+
+@contextmanager
+def savepoint():
+    "Keep the transaction usable if the database refuses a statement"
+    cursor = Transaction().connection.cursor()
+    cursor.execute('SAVEPOINT marketing_domain')
+    try:
+        yield
+    except Exception as exception:
+        if not transient(exception):
+            cursor.execute('ROLLBACK TO SAVEPOINT marketing_domain')
+            cursor.execute('RELEASE SAVEPOINT marketing_domain')
+        raise
+    else:
+        cursor.execute('RELEASE SAVEPOINT marketing_domain')
 
 
 def place(exception):

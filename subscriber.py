@@ -126,6 +126,19 @@ class Email(MarketingAutomationMixin, metaclass=PoolMeta):
             ]
 
     @classmethod
+    def marketing_address_domain(cls, suppressed=False):
+        if not suppressed:
+            return []
+        Suppression = Pool().get('marketing.automation.suppression')
+        table = cls.__table__()
+        return [
+            ('id', 'in', table.select(
+                    table.id,
+                    where=Lower(table.email).in_(
+                        Suppression.addresses_query()))),
+            ]
+
+    @classmethod
     def marketing_emails(cls, emails):
         "Return the address that was subscribed, whatever the party has"
         return {e.id: Address(e.email) for e in emails}

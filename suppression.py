@@ -6,8 +6,9 @@ The addresses to which nothing is sent, whatever the scenario.
 
 import datetime as dt
 
-from sql import Literal, Null
+from sql import Literal, Null, Window
 from sql.aggregate import Count
+from sql.functions import Lower, RowNumber, Trim
 
 import trytond.config as config
 from trytond.i18n import gettext
@@ -15,7 +16,8 @@ from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Bool, Eval, If
-from trytond.transaction import Transaction, without_check_access
+from trytond.transaction import (
+    Transaction, active_records, without_check_access)
 
 from .delivery import AddressError, envelope_address
 from .exceptions import SuppressionError
@@ -175,6 +177,37 @@ class Suppression(ModelSQL, ModelView):
                         ('undone_at', '=', None),
                         ]))} if normal else {}
         return {a: found[n] for a, n in normal.items() if n in found}
+
+    @classmethod
+    def addresses_query(cls):
+        "Return the SQL query of the suppressed addresses"
+        table = cls.__table__()
+        return table.select(table.address, where=table.undone_at == Null)
+
+    @classmethod
+    def parties_query(cls, suppressed=False):
+        """
+        Return the SQL query of the ids of the parties with an e-mail address
+        or of those to whose address, the first one, nothing is sent.
+        """
+        Mechanism = Pool().get('party.contact_mechanism')
+        table = Mechanism.__table__()
+        with active_records():
+            emails = Mechanism.search(
+                [('type', '=', 'email')], order=[], query=True)
+        first = table.select(
+            table.party.as_('party'),
+            table.value.as_('value'),
+            RowNumber(window=Window(
+                    [table.party],
+                    order_by=[
+                        table.sequence.asc.nulls_first, table.id.asc],
+                    )).as_('rank'),
+            where=table.id.in_(emails))
+        where = first.rank == 1
+        if suppressed:
+            where &= Lower(Trim(first.value)).in_(cls.addresses_query())
+        return first.select(first.party, where=where)
 
     @classmethod
     @without_check_access

@@ -20,6 +20,7 @@ ROOMS = {
     'drawing': set(),
     'glance': set(),
     'order': set(),
+    'reach': {'domain', 'key', 'retry'},
     'sentence': set(),
     # records
     'batch': set(),
