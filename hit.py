@@ -7,10 +7,9 @@ import time
 from collections import Counter, defaultdict
 from typing import NamedTuple, Optional
 
-from sql import Literal, Null, Select, Values
-from sql.aggregate import Count
+from sql import Literal, Null, Values
+from sql.aggregate import Count, Max
 from sql.conditionals import Coalesce
-from sql.operators import Exists, Less
 
 import trytond.config as config
 from trytond.model import Index, ModelSQL, ModelView, fields
@@ -20,7 +19,7 @@ from trytond.transaction import Transaction, inactive_records
 
 from . import verdict
 from .agent import address_part, agent_family
-from .tools import forget
+from .tools import Statement, forget
 
 _SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
@@ -122,6 +121,7 @@ class Hit(ModelSQL, ModelView):
     def __setup__(cls):
         super().__setup__()
         cls._order = [('at', 'DESC'), ('id', 'DESC')]
+        cls._insert = Statement(cls._compose_insert)
         t = cls.__table__()
         cls._sql_indexes.update({
                 Index(
@@ -131,7 +131,8 @@ class Hit(ModelSQL, ModelView):
                 Index(
                     t,
                     (t.record, Index.Equality()),
-                    (t.at, Index.Range())),
+                    (t.at, Index.Range()),
+                    where=t.record != Null),
                 Index(
                     t,
                     (t.link, Index.Range()),
@@ -189,47 +190,44 @@ class Hit(ModelSQL, ModelView):
         """
         transaction = Transaction()
         cursor = transaction.connection.cursor()
-        table = cls.__table__()
         now = dt.datetime.now()
-        values = {
-            'kind': kind,
-            'record_activity': record_activity,
-            'record': record,
-            'link': link,
-            'agent': agent_family(user_agent),
-            }
-        where = cls._is_new(values, now)
-        values.update({
-                'at': now,
-                'address': address_part(
+        reacts = kind in cls._reaction_kinds()
+        cursor.execute(*cls._insert(
+                kind=kind,
+                record_activity=record_activity,
+                record=record,
+                link=link,
+                agent=agent_family(user_agent),
+                at=now,
+                address=address_part(
                     address, config.get('marketing', 'keep_address')),
                 # Nothing is left to be done for the others
-                'applied': kind not in cls._reaction_kinds(),
-                'create_uid': transaction.user,
-                'create_date': now,
-                })
-        cursor.execute(*table.insert(
-                [getattr(table, n) for n in values],
-                Select(list(map(Literal, values.values())), where=where)))
-        if cursor.rowcount and kind in cls._reaction_kinds():
+                applied=not reacts,
+                create_uid=transaction.user,
+                create_date=now,
+                gap=now - _GAP,
+                window=now - _WINDOW))
+        if reacts and cursor.rowcount:
             cls.schedule(record_activity)
 
     @classmethod
-    def _is_new(cls, values, now):
-        "Return the SQL that tells if the values are worth another row"
-        def same(columns, since):
-            same = cls.__table__()
-            where = same.at > since
-            for name, value in values.items():
-                where &= getattr(same, name) == value
-            return same.select(*columns, where=where)
-
-        # A person may follow soon after a machine that pretends to be the
-        # same program, so there is only a short time without.
-        return (
-            ~Exists(same([Literal(1)], now - _GAP))
-            & Less(
-                same([Count(Literal(1))], now - _WINDOW), _WINDOW_COUNT))
+    def _compose_insert(cls, gap, window, **values):
+        "Return the INSERT of the values if they are worth another row"
+        table, same = cls.__table__(), cls.__table__()
+        where = same.at > window
+        for name in ['kind', 'record_activity', 'record', 'link', 'agent']:
+            where &= getattr(same, name) == values[name]
+        recent = same.select(
+            Count(Literal(1)).as_('number'), Max(same.at).as_('last'),
+            where=where)
+        return table.insert(
+            [getattr(table, n) for n in values],
+            # A person may follow soon after a machine that pretends to be
+            # the same program, so there is only a short time without.
+            recent.select(
+                *map(Literal, values.values()),
+                where=(recent.number < _WINDOW_COUNT)
+                & ((recent.last == Null) | (recent.last <= gap))))
 
     @classmethod
     def _reaction_kinds(cls):

@@ -4,13 +4,15 @@
 Who is tracked, and how much.
 """
 
+from collections import defaultdict
 from functools import partial
 
 from trytond.i18n import gettext
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
-from trytond.transaction import Transaction, inactive_records
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
 
 from . import tracking
 from .exceptions import TrackingError
@@ -127,16 +129,7 @@ class RecordActivity(metaclass=PoolMeta):
     def _drop_untracked(cls, rows):
         "Delete the hits of whom is not tracked any more, return the others"
         Hit = Pool().get('marketing.automation.hit')
-        untracked = set()
-        ids = {r.record_activity for r in rows}
-        with inactive_records():
-            for sub_ids in grouped_slice(sorted(ids), _SLICE):
-                for record_activity in cls.search(
-                        [('id', 'in', list(sub_ids))], order=[]):
-                    activity = record_activity.activity
-                    if activity.how_tracked(
-                            record_activity) != 'individually':
-                        untracked.add(record_activity.id)
+        untracked = cls._untracked({r.record_activity for r in rows})
         dropped = [r.id for r in rows if r.record_activity in untracked]
         table = Hit.__table__()
         cursor = Transaction().connection.cursor()
@@ -145,3 +138,47 @@ class RecordActivity(metaclass=PoolMeta):
                     where=fields.SQL_OPERATORS['in'](
                         table.id, list(sub_ids))))
         return [r for r in rows if r.record_activity not in untracked]
+
+    @classmethod
+    @without_check_access
+    def _untracked(cls, ids):
+        "Return those of the ids that are not tracked individually"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        Scenario = pool.get('marketing.automation.scenario')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        record = Record.__table__()
+        scenario = Scenario.__table__()
+        untracked, targets = set(), defaultdict(lambda: defaultdict(list))
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            cursor.execute(*table
+                .join(record, condition=table.record == record.id)
+                .join(scenario, condition=record.scenario == scenario.id)
+                .select(
+                    table.id, record.record, scenario.model,
+                    scenario.tracking,
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, list(sub_ids))))
+            for id_, target, model, how in cursor:
+                if how != 'individually':
+                    untracked.add(id_)
+                else:
+                    number = int(target.partition(',')[2])
+                    targets[model][number].append(id_)
+        for model, by_target in targets.items():
+            try:
+                Target = pool.get(model)
+            except KeyError:
+                # The module of the model is not active any more
+                continue
+            for sub_targets in grouped_slice(sorted(by_target), _SLICE):
+                with inactive_records():
+                    found = Target.search([
+                            ('id', 'in', list(sub_targets)),
+                            ('marketing_party.marketing_do_not_track', '=',
+                                True),
+                            ], order=[])
+                for target in found:
+                    untracked.update(by_target[target.id])
+        return untracked

@@ -40,18 +40,14 @@ NOT_FOUND = (
 _MAX_SIZE = 64 * 1024
 
 
-def public(func):
+def public(func, transaction=with_transaction(readonly=False)):
     """
     Serve the function to the public.
 
     The database is named by the path.  A name that is malformed, unknown or
     of a database without the module is not found.
     """
-    @with_pool
-    @_activated
-    @with_transaction(readonly=False)
-    def serve(request, pool, *args, **kwargs):
-        return func(request, pool, *args, **kwargs)
+    serve = with_pool(_activated(transaction(func)))
 
     @set_max_request_size(_MAX_SIZE)
     # Nothing here depends on cookies, and mail programs open the links from
@@ -65,6 +61,21 @@ def public(func):
             return _page(
                 NOT_FOUND, "default-src 'none'", HTTPStatus.NOT_FOUND)
     return wrapper
+
+
+def recorded(func):
+    """
+    Serve the function to the public, with each statement in a transaction of
+    its own: what is recorded is only one.
+    """
+    def transaction(func):
+        @wraps(func)
+        def wrapper(request, pool, *args, **kwargs):
+            with Transaction().start(
+                    pool.database_name, 0, autocommit=True):
+                return func(request, pool, *args, **kwargs)
+        return wrapper
+    return public(func, transaction)
 
 
 def _activated(func):
@@ -126,7 +137,7 @@ def empty(request):
 
 
 @app.route(f'/m/<database>/{OPEN}/<token>', methods={'GET'})
-@public
+@recorded
 def open_(request, pool, token):
     Hit = pool.get('marketing.automation.hit')
     ids = decode(OPEN, token)
@@ -139,13 +150,13 @@ def open_(request, pool, token):
 
 
 @app.route(f'/m/<database>/{CLICK}/<token>', methods={'GET'})
-@public
+@recorded
 def click(request, pool, token):
     return _click(request, pool, decode(CLICK, token), 'click')
 
 
 @app.route(f'/m/<database>/{SMS_CLICK}/<token>', methods={'GET'})
-@public
+@recorded
 def sms_click(request, pool, token):
     return _click(request, pool, decode(SMS_CLICK, token), 'sms_click')
 
@@ -165,7 +176,7 @@ def _click(request, pool, ids, kind):
 
 
 @app.route(f'/m/<database>/{ANONYMOUS_OPEN}/<token>', methods={'GET'})
-@public
+@recorded
 def anonymous_open(request, pool, token):
     Tally = pool.get('marketing.automation.tally')
     ids = decode(ANONYMOUS_OPEN, token)
@@ -176,13 +187,13 @@ def anonymous_open(request, pool, token):
 
 
 @app.route(f'/m/<database>/{ANONYMOUS_CLICK}/<token>', methods={'GET'})
-@public
+@recorded
 def anonymous_click(request, pool, token):
     return _anonymous_click(request, pool, decode(ANONYMOUS_CLICK, token))
 
 
 @app.route(f'/m/<database>/{ANONYMOUS_SMS_CLICK}/<token>', methods={'GET'})
-@public
+@recorded
 def anonymous_sms_click(request, pool, token):
     return _anonymous_click(request, pool, decode(ANONYMOUS_SMS_CLICK, token))
 

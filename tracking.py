@@ -122,6 +122,19 @@ def _url(kind, id, link=None, base=base):
     return f'{prefix}/{kind}/{encode(kind, id, link)}'
 
 
+@functools.lru_cache(maxsize=1024)
+def _web_url(url):
+    "Return the URL as a browser needs it or None if it can not be followed"
+    try:
+        url = iri_to_uri(url)
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme in {'http', 'https'} and parts.hostname:
+        return url
+    return None
+
+
 def open_url(record_activity):
     return _url(OPEN, record_activity)
 
@@ -214,18 +227,15 @@ class Link(ModelSQL, ModelView):
                 return None
             link, = links
             url = cls._target_cache.set(id, link.url)
-        try:
-            if hasattr(RecordActivity, 'add_utm_parameters'):
+        if hasattr(RecordActivity, 'add_utm_parameters'):
+            try:
                 # The record activity of the click may be deleted, but the
                 # parameters depend only on the activity.
                 url = RecordActivity(
                     activity=cls(id).activity).add_utm_parameters(url)
-            url = iri_to_uri(url)
-            parts = urllib.parse.urlsplit(url)
-        except ValueError:
-            return None
-        if parts.scheme in {'http', 'https'} and parts.hostname:
-            return url
+            except ValueError:
+                return None
+        return _web_url(url)
 
     @classmethod
     def count_clicks(cls, raw, human):
