@@ -10,7 +10,10 @@ from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
 from trytond.pyson import Eval
+from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, without_check_access
+
+from .tools import forget, statement
 
 __all__ = ['COMMENT', 'pause_days']
 
@@ -19,6 +22,7 @@ _UNDO = dt.timedelta(days=1)
 # How many entries a recipient can make meanwhile
 _UNDO_ENTRIES = 20
 COMMENT = 500
+_SLICE = 500
 
 SCOPES = [
     ('scenario', "Scenario"),
@@ -146,7 +150,26 @@ class Consent(ModelSQL, ModelView):
         if changes:
             details = cls._details()
             now = dt.datetime.now()
-            cls.create([{**c, **details, 'at': now} for c in changes])
+            cls._insert([{**c, **details, 'at': now} for c in changes])
+
+    @classmethod
+    def _insert(cls, rows):
+        "Insert the rows, all with the same keys"
+        transaction = Transaction()
+        cursor = transaction.connection.cursor()
+        names = *rows[0], 'create_uid', 'create_date'
+        values = {
+            'create_uid': transaction.user, 'create_date': dt.datetime.now()}
+        for sub_rows in grouped_slice(rows, _SLICE):
+            cursor.execute(*cls._insertion(names, rows=[
+                        [{**r, **values}[n] for n in names]
+                        for r in sub_rows]))
+        forget(cls)
+
+    @statement
+    def _insertion(cls, names, rows):
+        table = cls.__table__()
+        return table.insert([getattr(table, n) for n in names], rows)
 
     @classmethod
     def _details(cls):
@@ -170,19 +193,27 @@ class Consent(ModelSQL, ModelView):
         :param record: the id of the record.
         :param scope: `scenario`, `all` or `pause`.
         :param how: `link` or `one-click`.
+        :return: if there is the record.
         """
         Record = Pool().get('marketing.automation.record')
-        for record in Record.search([('id', '=', record)]):
-            party = record.target and record.target.marketing_party
-            if not party:
-                Record.end([record.id], 'unsubscribed', blocked=True)
-                continue
-            with Transaction().set_context(marketing_consent={
-                        'how': how,
-                        'record': record.id,
-                        **cls._words(reason, comment),
-                        }):
-                getattr(cls, f'_stop_{scope}')(party, record)
+        if not (subject := Record.subject(record)):
+            return False
+        with Transaction().set_context(marketing_consent={
+                    'how': how,
+                    'record': record,
+                    **cls._words(reason, comment),
+                    }):
+            cls._stop(subject, scope)
+        return True
+
+    @classmethod
+    def _stop(cls, subject, scope):
+        "Stop the scope for the subject of a record"
+        Record = Pool().get('marketing.automation.record')
+        if subject.party:
+            getattr(cls, f'_stop_{scope}')(subject)
+        else:
+            Record.end([subject.record], 'unsubscribed', blocked=True)
 
     @classmethod
     def _words(cls, reason, comment):
@@ -193,30 +224,38 @@ class Consent(ModelSQL, ModelView):
             }
 
     @classmethod
-    def _stop_scenario(cls, party, record):
+    def _stop_scenario(cls, subject):
         pool = Pool()
         Record = pool.get('marketing.automation.record')
         Unsubscribed = pool.get(
             'party.party-unsubscribed-marketing.automation.scenario')
-        scenario = record.scenario.id
-        if not Unsubscribed.parties(scenario, [party.id]):
-            Unsubscribed.create([{'party': party.id, 'scenario': scenario}])
-        else:
-            Record.end_parties([party.id], 'unsubscribed', [scenario])
+        if Unsubscribed.add(subject.party, subject.scenario):
+            cls.log([{
+                        'party': subject.party,
+                        'change': 'stopped',
+                        'scope': 'scenario',
+                        'scenario': subject.scenario,
+                        }])
+        Record.end(
+            Record.of_model(
+                subject.model, [subject.scenario], [subject.party]),
+            'unsubscribed', blocked=True)
 
     @classmethod
-    def _stop_all(cls, party, record):
+    def _stop_all(cls, subject):
         pool = Pool()
         Party = pool.get('party.party')
         Record = pool.get('marketing.automation.record')
+        party = Party(subject.party)
         if not party.marketing_refused:
             Party.write([party], {'marketing_refused': True})
         else:
             Record.end_parties([party.id], 'no_marketing')
 
     @classmethod
-    def _stop_pause(cls, party, record):
+    def _stop_pause(cls, subject):
         Party = Pool().get('party.party')
+        party = Party(subject.party)
         until = dt.datetime.now().replace(microsecond=0) + dt.timedelta(
             days=pause_days())
         paused_until = party.marketing_paused_until

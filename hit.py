@@ -19,7 +19,7 @@ from trytond.transaction import Transaction, inactive_records
 
 from . import verdict
 from .agent import address_part, agent_family
-from .tools import Statement, forget
+from .tools import forget, statement
 
 _SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
@@ -121,7 +121,6 @@ class Hit(ModelSQL, ModelView):
     def __setup__(cls):
         super().__setup__()
         cls._order = [('at', 'DESC'), ('id', 'DESC')]
-        cls._insert = Statement(cls._compose_insert)
         t = cls.__table__()
         cls._sql_indexes.update({
                 Index(
@@ -192,7 +191,7 @@ class Hit(ModelSQL, ModelView):
         cursor = transaction.connection.cursor()
         now = dt.datetime.now()
         reacts = kind in cls._reaction_kinds()
-        cursor.execute(*cls._insert(
+        cursor.execute(*cls._insertion(
                 kind=kind,
                 record_activity=record_activity,
                 record=record,
@@ -210,8 +209,8 @@ class Hit(ModelSQL, ModelView):
         if reacts and cursor.rowcount:
             cls.schedule(record_activity)
 
-    @classmethod
-    def _compose_insert(cls, gap, window, **values):
+    @statement
+    def _insertion(cls, gap, window, **values):
         "Return the INSERT of the values if they are worth another row"
         table, same = cls.__table__(), cls.__table__()
         where = same.at > window

@@ -17,6 +17,7 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction, inactive_records
 
 from .exceptions import ActivityError
+from .tools import statement
 
 REPLIED = 'email_replied'
 BOUNCED = 'email_bounced'
@@ -141,21 +142,22 @@ class RecordActivity(metaclass=PoolMeta):
 
         It is an event of the last mail that the record got.
         """
-        Activity = Pool().get('marketing.automation.activity')
         cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        activity = Activity.__table__()
-        cursor.execute(*table.join(
-                activity, condition=table.activity == activity.id
-                ).select(
-                    table.id,
-                    where=(table.record == record)
-                    & (activity.action == 'send_email')
-                    & table.state.in_(['sending', 'done']),
-                    order_by=[
-                        table.ended_at.desc.nulls_first, table.id.desc],
-                    limit=1))
+        cursor.execute(*cls._last_mail(record=record))
         cls.apply_events([(id_, UNSUBSCRIBED, at) for id_, in cursor])
+
+    @statement
+    def _last_mail(cls, record):
+        Activity = Pool().get('marketing.automation.activity')
+        table, activity = cls.__table__(), Activity.__table__()
+        return table.join(
+            activity, condition=table.activity == activity.id).select(
+            table.id,
+            where=(table.record == record)
+            & (activity.action == 'send_email')
+            & table.state.in_(['sending', 'done']),
+            order_by=[table.ended_at.desc.nulls_first, table.id.desc],
+            limit=1)
 
     @classmethod
     def _happen(cls, event, times):
@@ -171,13 +173,11 @@ class RecordActivity(metaclass=PoolMeta):
         record and activity wait again: the end of the record has cancelled
         them.
         """
-        Activity = Pool().get('marketing.automation.activity')
-        children = {
-            a.id: [c for c in a.active_children if c.event == UNSUBSCRIBED]
-            for a in Activity.browse({activity for _, activity in rows})}
+        children = cls._event_children({a for _, a in rows}, UNSUBSCRIBED)
         woken = [
-            [record, child.id]
-            for record, activity in rows for child in children[activity]]
+            [record, child.id] for record, activity in rows
+            for child in children.get(activity, [])
+            if child.event == UNSUBSCRIBED]
         if woken:
             table = cls.__table__()
             values = Values(woken)
@@ -196,8 +196,10 @@ class RecordActivity(metaclass=PoolMeta):
         Activity = Pool().get('marketing.automation.activity')
         spared = super()._spared_activities(reason)
         if reason is None or reason in _LEAVING:
+            cursor = Transaction().connection.cursor()
+            cursor.execute(*cls._unsubscribed_activities())
             with inactive_records():
-                found = Activity.search([('event', '=', UNSUBSCRIBED)])
+                found = Activity.browse([id_ for id_, in cursor])
                 while found:
                     spared.extend(
                         a.id for a in found
@@ -206,6 +208,11 @@ class RecordActivity(metaclass=PoolMeta):
                             ('parent', 'in', [str(a) for a in found]),
                             ])
         return spared
+
+    @statement
+    def _unsubscribed_activities(cls):
+        table = Pool().get('marketing.automation.activity').__table__()
+        return table.select(table.id, where=table.event == UNSUBSCRIBED)
 
 
 class Consent(metaclass=PoolMeta):
@@ -219,8 +226,8 @@ class Consent(metaclass=PoolMeta):
             cls.how.selection.append(how)
 
     @classmethod
-    def stop(cls, record, scope, how, reason=None, comment=None):
+    def _stop(cls, subject, scope):
         RecordActivity = Pool().get('marketing.automation.record.activity')
-        super().stop(record, scope, how, reason=reason, comment=comment)
+        super()._stop(subject, scope)
         if scope != 'pause':
-            RecordActivity.unsubscribed(record, dt.datetime.now())
+            RecordActivity.unsubscribed(subject.record, dt.datetime.now())

@@ -97,6 +97,12 @@ class MarketingAutomationMixin(Model):
         return True
 
     @classmethod
+    def marketing_of_parties(cls, parties):
+        "Return the list of the ids of the records of the parties (ids)"
+        return [r.id for r in cls.search(
+                [('marketing_party', 'in', list(parties))], order=[])]
+
+    @classmethod
     def marketing_refusal_domain(cls, scenario):
         """
         Return the domain of the records whose recipient has not refused the

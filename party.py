@@ -1,13 +1,17 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
-from sql import Literal
+import datetime as dt
+
+from sql import Literal, Select
+from sql.operators import Exists
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
 from .mixin import MarketingAutomationMixin
+from .tools import forget, statement
 
 
 class Party(MarketingAutomationMixin, metaclass=PoolMeta):
@@ -28,6 +32,10 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
         if not nested:
             nested = 'rec_name' if isinstance(clause[2], str) else 'id'
         return [(nested, *clause[1:])]
+
+    @classmethod
+    def marketing_of_parties(cls, parties):
+        return list(parties)
 
     @classmethod
     def copy(cls, parties, default=None):
@@ -109,6 +117,28 @@ class PartyUnsubscribedScenario(ModelSQL):
     scenario = fields.Many2One(
         'marketing.automation.scenario', "Scenario", required=True,
         ondelete='CASCADE')
+
+    @classmethod
+    def add(cls, party, scenario):
+        "Note that the party left the scenario, return if that is new"
+        transaction = Transaction()
+        cursor = transaction.connection.cursor()
+        cursor.execute(*cls._insertion(
+                party=party, scenario=scenario,
+                create_uid=transaction.user, create_date=dt.datetime.now()))
+        forget(cls, Pool().get('party.party'))
+        return bool(cursor.rowcount)
+
+    @statement
+    def _insertion(cls, **values):
+        table, same = cls.__table__(), cls.__table__()
+        return table.insert(
+            [getattr(table, n) for n in values],
+            Select(list(map(Literal, values.values())), where=~Exists(
+                    same.select(
+                        Literal(1),
+                        where=(same.party == values['party'])
+                        & (same.scenario == values['scenario'])))))
 
     @classmethod
     def parties(cls, scenario, parties):

@@ -14,7 +14,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import forget
+from .tools import forget, statement
 
 _SLICE = 500
 
@@ -172,22 +172,20 @@ class RecordActivity(metaclass=PoolMeta):
         Apply the event to the dictionary of times by the id of the record
         activity and, if any, the subject.
         """
-        Activity = Pool().get('marketing.automation.activity')
         rows = cls._happen(event, times)
         if not rows:
             return
-        children = {
-            a.id: a.active_children
-            for a in Activity.browse({activity for _, activity, _, _ in rows})}
         reason = cls._resolving_events().get(event)
+        children = cls._event_children(
+            {a for _, a, _, _ in rows}, None if reason else event)
         waiting = {
             (child.id, subject)
             for activity, subject in {(a, s) for _, a, s, _ in rows}
-            for child in children[activity]
+            for child in children.get(activity, [])
             if child.waits_for(event, subject)}
         dated, opposites, resolved, undated = [], [], [], []
         for record, activity, subject, at in rows:
-            for child in children[activity]:
+            for child in children.get(activity, []):
                 if (child.id, subject) in waiting:
                     if child.negative:
                         opposites.append([record, child.id, at])
@@ -205,6 +203,30 @@ class RecordActivity(metaclass=PoolMeta):
         forget(cls)
 
     @classmethod
+    def _event_children(cls, ids, event=None):
+        """
+        Return a dictionary of the children by the id of the activity, for
+        those with children that wait for the event, or for any.
+        """
+        Activity = Pool().get('marketing.automation.activity')
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._parents(
+                ids=[f'{Activity.__name__},{i}' for i in sorted(ids)],
+                event=event))
+        parents = {int(parent.split(',')[1]) for parent, in cursor}
+        return {
+            a.id: a.active_children
+            for a in Activity.browse(sorted(parents))}
+
+    @statement
+    def _parents(cls, ids, event):
+        table = Pool().get('marketing.automation.activity').__table__()
+        return table.select(
+            table.parent,
+            where=(table.event == event if event else table.event != Null)
+            & fields.SQL_OPERATORS['in'](table.parent, ids))
+
+    @classmethod
     def _happen(cls, event, times):
         """
         Note the event and return the list of the record, the activity, the
@@ -214,27 +236,36 @@ class RecordActivity(metaclass=PoolMeta):
         """
         times = {id_: at for (id_, *_), at in times.items()}
         cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        in_ = fields.SQL_OPERATORS['in']
-        happened = getattr(table, event)
-        cursor.execute(*table.select(
-                table.id, table.record, table.activity,
-                where=in_(table.id, list(times))
-                & in_(table.state, ['sending', 'done'])
-                # The rows of before the event existed have no value
-                & (Coalesce(happened, Literal(False)) == Literal(False))))
+        times = {i: at.replace(microsecond=0) for i, at in times.items()}
+        cursor.execute(*cls._without_event(event, ids=list(times)))
         rows = [
-            (id_, record, activity, times[id_].replace(microsecond=0))
+            (id_, record, activity, times[id_])
             for id_, record, activity in cursor.fetchall()]
         if rows:
-            values = Values([[id_, at] for id_, _, _, at in rows])
-            cursor.execute(*table.update(
-                    [happened, getattr(table, f'{event}_at')],
-                    [True, values.column2],
-                    from_=[values],
-                    where=table.id == values.column1))
+            cursor.execute(*cls._with_event(
+                    event, rows=[[id_, at] for id_, _, _, at in rows]))
         return [
             (record, activity, None, at) for _, record, activity, at in rows]
+
+    @statement
+    def _without_event(cls, event, ids):
+        table = cls.__table__()
+        return table.select(
+            table.id, table.record, table.activity,
+            where=fields.SQL_OPERATORS['in'](table.id, ids)
+            & table.state.in_(['sending', 'done'])
+            # The rows of before the event existed have no value
+            & (Coalesce(getattr(table, event), Literal(False))
+                == Literal(False)))
+
+    @statement
+    def _with_event(cls, event, rows):
+        table, values = cls.__table__(), Values(rows)
+        return table.update(
+            [getattr(table, event), getattr(table, f'{event}_at')],
+            [True, values.column2],
+            from_=[values],
+            where=table.id == values.column1)
 
     @classmethod
     def event_times(cls, activity, records):

@@ -5,7 +5,7 @@ import datetime as dt
 import uuid
 
 from sql import Literal, Null, Select
-from sql.conditionals import Coalesce
+from sql.conditionals import Case, Coalesce
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
@@ -16,7 +16,7 @@ from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
-from .tools import forget
+from .tools import forget, statement
 
 _SLICE = 500
 
@@ -193,26 +193,32 @@ class Record(ModelSQL, ModelView):
         """
         pool = Pool()
         RecordActivity = pool.get('marketing.automation.record.activity')
-        transaction = Transaction()
-        cursor = transaction.connection.cursor()
-        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
         now = dt.datetime.now().replace(microsecond=0)
         for sub_ids in grouped_slice(sorted(ids), _SLICE):
             sub_ids = list(sub_ids)
-            in_ids = fields.SQL_OPERATORS['in'](table.id, sub_ids)
-            cursor.execute(*table.update(
-                    [table.end_reason, table.ended_at], [reason, now],
-                    where=in_ids
-                    # What is completed may still be ended
-                    & ((table.end_reason == Null)
-                        | (table.end_reason == 'completed'))
-                    # Those of the former module have no reason
-                    & (Coalesce(table.blocked, False) == Literal(False))))
-            if blocked:
-                cursor.execute(*table.update(
-                        [table.blocked], [True], where=in_ids))
+            cursor.execute(*cls._ending(
+                    blocked, ids=sub_ids, reason=reason, now=now))
             RecordActivity.cancel_records(sub_ids, reason, now)
         forget(cls, RecordActivity)
+
+    @statement
+    def _ending(cls, blocked, ids, reason, now):
+        table = cls.__table__()
+        where = fields.SQL_OPERATORS['in'](table.id, ids)
+        goes_on = (
+            # What is completed may still be ended
+            ((table.end_reason == Null) | (table.end_reason == 'completed'))
+            # Those of the former module have no reason
+            & (Coalesce(table.blocked, False) == Literal(False)))
+        columns = [table.end_reason, table.ended_at]
+        if not blocked:
+            return table.update(columns, [reason, now], where=where & goes_on)
+        values = [
+            Case((goes_on, v), else_=c)
+            for c, v in zip(columns, [reason, now])]
+        return table.update(
+            [*columns, table.blocked], [*values, True], where=where)
 
     @property
     def target(self):
@@ -417,15 +423,21 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def cancel_records(cls, records, reason, now):
         "Cancel for the reason what waits for the records (ids)"
+        Transaction().connection.cursor().execute(*cls._cancellation(
+                records=records, reason=reason, now=now,
+                spared=cls._spared_activities(reason) or None))
+
+    @statement
+    def _cancellation(cls, records, reason, now, spared):
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         where = (table.state == 'waiting') & in_(table.record, records)
-        if spared := cls._spared_activities(reason):
+        if spared:
             where &= ~(in_(table.activity, spared) & (table.at != Null))
-        Transaction().connection.cursor().execute(*table.update(
-                [table.state, table.reason, table.ended_at],
-                ['cancelled', reason, now],
-                where=where))
+        return table.update(
+            [table.state, table.reason, table.ended_at],
+            ['cancelled', reason, now],
+            where=where)
 
     @classmethod
     def _spared_activities(cls, reason=None):

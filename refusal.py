@@ -6,9 +6,9 @@ What follows for the records from what their parties do not want.
 
 import datetime as dt
 from collections import defaultdict
+from typing import NamedTuple, Optional
 
 from sql import Null
-from sql.operators import Concat
 
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
@@ -17,9 +17,20 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from .outcome import cancelled, until
-from .tools import forget
+from .tools import forget, statement
 
 _SLICE = 500
+
+
+class Subject(NamedTuple):
+    "Whom a record (id) is about: ids"
+    record: int
+    scenario: int
+    test: bool
+    # None if it has been deleted
+    model: Optional[str]
+    target: Optional[int]
+    party: Optional[int]
 
 
 class Record(metaclass=PoolMeta):
@@ -43,6 +54,45 @@ class Record(metaclass=PoolMeta):
         Consent.stop(id_, 'scenario', method)
 
     @classmethod
+    def subject(cls, id_):
+        "Return whom the record (id) is about, None if there is none"
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._subject_query(id=id_))
+        for scenario, test, reference in cursor.fetchall():
+            return Subject(
+                id_, scenario, test,
+                *cls._target_and_party(*reference.split(',')))
+
+    @statement
+    def _subject_query(cls, id):
+        table = cls.__table__()
+        return table.select(
+            table.scenario, table.test, table.record, where=table.id == id)
+
+    @classmethod
+    def _target_and_party(cls, model, number):
+        "Return the model, the id and the id of the party"
+        try:
+            Target = Pool().get(model)
+        except KeyError:
+            # Its module is not active any more
+            return None, None, None
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._target_query(model, id=int(number)))
+        for id_, in cursor.fetchall():
+            with without_check_access(), inactive_records():
+                parties = Target.get_marketing_party(
+                    [Target(id_)], 'marketing_party')
+            return model, id_, parties.get(id_)
+        # It has been deleted
+        return None, None, None
+
+    @statement
+    def _target_query(cls, model, id):
+        target = Pool().get(model).__table__()
+        return target.select(target.id, where=target.id == id)
+
+    @classmethod
     def of_parties(cls, parties, scenarios=None):
         """
         Return the ids of the records of the parties (ids) in the scenarios
@@ -51,31 +101,49 @@ class Record(metaclass=PoolMeta):
         pool = Pool()
         Scenario = pool.get('marketing.automation.scenario')
         cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        domain = [] if scenarios is None else [('id', 'in', list(scenarios))]
+        scenario = Scenario.__table__()
+        cursor.execute(*scenario.select(
+                scenario.model, scenario.id,
+                where=None if scenarios is None
+                else fields.SQL_OPERATORS['in'](
+                    scenario.id, list(scenarios))))
         by_model, ids = defaultdict(list), set()
-        with without_check_access(), inactive_records():
-            # The module of a model may not be active any more
-            models = dict(Scenario.get_models())
-            for scenario in Scenario.search(domain, order=[]):
-                if scenario.model in models:
-                    by_model[scenario.model].append(scenario.id)
-            for model, scenarios in by_model.items():
-                Target = pool.get(model)
-                target = Target.__table__()
-                for sub_parties in grouped_slice(sorted(parties), _SLICE):
-                    query = Target.search([
-                            ('marketing_party', 'in', list(sub_parties)),
-                            ], order=[], query=True)
-                    cursor.execute(*table.select(
-                            table.id,
-                            where=fields.SQL_OPERATORS['in'](
-                                table.scenario, scenarios)
-                            & table.record.in_(target.select(
-                                    Concat(f'{model},', target.id),
-                                    where=target.id.in_(query)))))
-                    ids.update(id_ for id_, in cursor)
+        for model, id_ in cursor:
+            by_model[model].append(id_)
+        for model, scenarios in by_model.items():
+            ids |= cls.of_model(model, scenarios, parties)
         return ids
+
+    @classmethod
+    def of_model(cls, model, scenarios, parties):
+        """
+        Return the ids of the records of the parties (ids) in the scenarios
+        (ids), which are of the model.
+        """
+        try:
+            Target = Pool().get(model)
+        except KeyError:
+            # Its module is not active any more
+            return set()
+        cursor = Transaction().connection.cursor()
+        ids = set()
+        for sub_parties in grouped_slice(sorted(parties), _SLICE):
+            with without_check_access(), inactive_records():
+                targets = Target.marketing_of_parties(list(sub_parties))
+            for sub_targets in grouped_slice(targets, _SLICE):
+                cursor.execute(*cls._of_targets(
+                        scenarios=scenarios,
+                        targets=[f'{model},{t}' for t in sub_targets]))
+                ids.update(id_ for id_, in cursor)
+        return ids
+
+    @statement
+    def _of_targets(cls, scenarios, targets):
+        table = cls.__table__()
+        in_ = fields.SQL_OPERATORS['in']
+        return table.select(
+            table.id,
+            where=in_(table.scenario, scenarios) & in_(table.record, targets))
 
     @classmethod
     def end_parties(cls, parties, reason, scenarios=None):

@@ -222,35 +222,31 @@ class Consent(metaclass=PoolMeta):
         return rec_name
 
     @classmethod
-    def stop(cls, record, scope, how, reason=None, comment=None):
-        Record = Pool().get('marketing.automation.record')
-        for stopped in Record.search([('id', '=', record)]):
-            target = stopped.target
-            if target and target.__name__ == 'marketing.email':
-                if scope == 'list':
-                    return cls._stop_list(stopped, how, reason, comment)
-                if not target.marketing_party:
-                    Record.end(
-                        Record.of_address(target.email, stopped.scenario.id),
-                        'unsubscribed', blocked=True)
-        if scope != 'list':
-            super().stop(record, scope, how, reason=reason, comment=comment)
-
-    @classmethod
-    def _stop_list(cls, record, how, reason, comment):
+    def _stop(cls, subject, scope):
         pool = Pool()
         Email = pool.get('marketing.email')
         Record = pool.get('marketing.automation.record')
-        with Transaction().set_context(marketing_consent={
-                    'how': how,
-                    'record': record.id,
-                    **cls._words(reason, comment),
-                    }):
-            Email.write([Email(record.record.id)], {'active': False})
-        Record.end([
-                r.id for r in Record.search([
-                        ('record', '=', str(record.record)),
-                        ])], 'unsubscribed', blocked=True)
+        if subject.model == 'marketing.email':
+            with inactive_records():
+                email = Email(subject.target)
+            if scope == 'list':
+                return cls._stop_list(email)
+            if not subject.party:
+                Record.end(
+                    Record.of_address(email.email, subject.scenario),
+                    'unsubscribed', blocked=True)
+        if scope != 'list':
+            super()._stop(subject, scope)
+
+    @classmethod
+    def _stop_list(cls, email):
+        pool = Pool()
+        Email = pool.get('marketing.email')
+        Record = pool.get('marketing.automation.record')
+        Email.write([email], {'active': False})
+        Record.end(
+            [r.id for r in Record.search([('record', '=', str(email))])],
+            'unsubscribed', blocked=True)
 
 
 class Record(metaclass=PoolMeta):

@@ -1,50 +1,93 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+from functools import partial
+from weakref import WeakKeyDictionary
+
 from sql import Flavor
 
 from trytond.transaction import Transaction
 
-__all__ = ['Statement', 'forget']
+__all__ = ['forget', 'statement']
 
 
-class Statement:
+class statement:
     """
-    A statement whose SQL is composed once, as that takes longer than its
-    execution.
+    Decorate the method of a class that composes a statement; it returns then
+    what the cursor executes.
 
-    :param compose: a function that returns the statement of its keyword
-        arguments, which it uses as values only.
+    To compose a statement takes longer than to execute it for a single row,
+    so its text is kept.  The method must use its keyword arguments only as
+    values, and its positional ones must tell all that the text depends on
+    besides them.
     """
 
     def __init__(self, compose):
         self._compose = compose
-        self._texts = {}
+        self._texts = WeakKeyDictionary()
 
-    def __call__(self, **values):
-        "Return the arguments to execute the statement with the values"
-        # SQL compares with null in another way
-        key = Flavor.get().paramstyle, *(
-            n for n, v in values.items() if v is None)
-        if key not in self._texts:
-            self._texts[key] = self._text(values)
-        text, names = self._texts[key]
-        return text, [
-            values[n.name] if isinstance(n, _Value) else n for n in names]
+    def __get__(self, instance, owner):
+        return partial(self._make, owner)
 
-    def _text(self, values):
-        query = self._compose(**{
-                n: None if v is None else _Value(n)
-                for n, v in values.items()})
-        return str(query), query.params
+    def _make(self, owner, *args, **values):
+        shapes = [*map(_shape, values.values())]
+        if _MANY in shapes:
+            return tuple(self._compose(owner, *args, **values))
+        texts = self._texts.setdefault(owner, {})
+        key = (Flavor.get().paramstyle, args, *values, *shapes)
+        if key not in texts:
+            texts[key] = tuple(self._compose(owner, *args, **{
+                        n: _places(v, n) for n, v in values.items()}))
+        text, places = texts[key]
+        return text, [_fill(p, values) for p in places]
 
 
-class _Value:
+_MANY = 'many'
+
+
+def _shape(value):
+    "Return what the text depends on"
+    if value is None:
+        # The comparison with it is another one
+        return None
+    if not isinstance(value, list):
+        return 'one'
+    # A row has columns
+    if len(value) == 1:
+        row, = value
+        return f'row of {len(row)}' if isinstance(row, list) else 'list'
+    return _MANY
+
+
+class _Place:
     "Where a value is in the parameters"
-    __slots__ = ('name',)
+    __slots__ = ('path',)
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, *path):
+        self.path = path
+
+    def value(self, values):
+        for key in self.path:
+            values = values[key]
+        return values
+
+
+def _places(value, *path):
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [
+            _places(v, *path, i) if isinstance(v, list) else _Place(*path, i)
+            for i, v in enumerate(value)]
+    return _Place(*path)
+
+
+def _fill(place, values):
+    if isinstance(place, _Place):
+        return place.value(values)
+    if isinstance(place, (list, tuple)):
+        return [_fill(p, values) for p in place]
+    return place
 
 
 def forget(*Models):

@@ -372,19 +372,16 @@ class Consent(metaclass=PoolMeta):
     __name__ = 'marketing.automation.consent'
 
     @classmethod
-    def stop(cls, record, scope, how, reason=None, comment=None):
+    def _stop(cls, subject, scope):
         Record = Pool().get('marketing.automation.record')
-        tests = Record.search([
-                ('id', '=', record),
-                ('test', '=', True),
-                ('test_recipient', '!=', None),
-                ])
-        if tests:
+        if subject.test and Record.search([
+                    ('id', '=', subject.record),
+                    ('test_recipient', '!=', None),
+                    ]):
             # Who tests does not speak for the party
-            Record.end([r.id for r in tests], 'unsubscribed', blocked=True)
-            return
-        return super().stop(
-            record, scope, how, reason=reason, comment=comment)
+            Record.end([subject.record], 'unsubscribed', blocked=True)
+        else:
+            super()._stop(subject, scope)
 
 
 def _tests(records):

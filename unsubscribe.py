@@ -54,7 +54,8 @@ class Unsubscribe(Report):
 
     @classmethod
     def exists(cls, record):
-        return cls._record(record) is not None
+        Record = Pool().get('marketing.automation.record')
+        return record is not None and Record.subject(record) is not None
 
     @classmethod
     def answer(cls, record, form, link=None, **requester):
@@ -68,11 +69,13 @@ class Unsubscribe(Report):
         pool = Pool()
         Consent = pool.get('marketing.automation.consent')
         Hit = pool.get('marketing.automation.hit')
-        if not cls.exists(record):
+        if record is None:
             return 'unknown'
         # https://www.rfc-editor.org/rfc/rfc8058#section-3.2
         if form.get('List-Unsubscribe') == 'One-Click':
             state, scope, how = 'one-click', 'scenario', 'one-click'
+        elif not cls.exists(record):
+            return 'unknown'
         elif 'undo' in form:
             number = form['undo']
             if number.isdecimal() and len(number) < 6 and Consent.undo(
@@ -86,9 +89,11 @@ class Unsubscribe(Report):
                 return 'ask'
         else:
             return 'ask'
-        Consent.stop(
-            record, scope, how,
-            reason=form.get('reason'), comment=_printable(form.get('comment')))
+        if not Consent.stop(
+                record, scope, how,
+                reason=form.get('reason'),
+                comment=_printable(form.get('comment'))):
+            return 'unknown'
         if scope != 'pause':
             Hit.add('unsubscribe', record=record, link=link, **requester)
         return state
