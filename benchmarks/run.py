@@ -159,8 +159,7 @@ class Benchmark:
 
     def _send(self, count):
         from work import Watch
-        scenario, activity = self.work.create_mails(
-            self.first, count)
+        scenario, activity = self.work.create_mails(self.first, count)
         self.work.enter(scenario)
         self.work.analyze()
         self.sink.reset()
@@ -175,7 +174,7 @@ class Benchmark:
             first_mail=self.sink.first - started,
             mails_per_second=count / cost.seconds,
             memory=[watch.at(count // 10), watch.at(count)])
-        self.scenario, self.activity = scenario, activity
+        self.work.stop(scenario)
 
     def workers(self):
         import work
@@ -207,9 +206,11 @@ class Benchmark:
 
     def web(self):
         import work
-        if not hasattr(self, 'activity'):
-            self._send(self.count)
-        count = self.count
+        count = min(self.count, 4000)
+        scenario, activity = self.work.create_waiting_mails(self.first, count)
+        self.work.enter(scenario)
+        self.work.execute(activity)
+        self.work.analyze()
         port = outside.free_port()
         with work.web(NAME, port) as pid:
             work.wait(lambda: outside.answers(port), 60)
@@ -219,7 +220,7 @@ class Benchmark:
                 outside.request(port, empty)
             self.add("a request without database (floor)", None, 1000, cost)
             for kind, target in [('open', 1.5), ('click', 1.5)]:
-                paths = self.work.urls(kind, self.activity)
+                paths = self.work.urls(kind, activity)
                 for name, limit in [("", target), (", again", 1)]:
                     time.sleep(4)
                     with self.cost(pid) as cost:
@@ -231,13 +232,14 @@ class Benchmark:
                         f"{kind}{name}", limit, count, cost, react,
                         statements=self._statements(paths[0])
                         + react.statements / count)
-            paths = self.work.urls('unsubscribe', self.activity)
+            paths = self.work.urls('unsubscribe', activity)
             paths = paths[:1000]
             with self.cost(pid) as cost:
                 statuses = outside.request(
                     port, paths, 'List-Unsubscribe=One-Click')
             assert statuses.keys() == {200}, statuses
             self.add("unsubscribe", 3, len(paths), cost, statements=None)
+        self.work.stop(scenario)
 
     def _statements(self, path):
         "Return the number of statements of a request"

@@ -139,6 +139,19 @@ class Work:
             *args, action='send_email', email_title="Hello ${record.name}",
             email_template=TEMPLATE, **kwargs)
 
+    def create_waiting_mails(self, *args):
+        "Create mails with one child for the open and one for the click"
+        scenario, activity = self.create_mails(
+            *args, children=1, event='email_opened')
+        with self.transaction(1):
+            Activity = Pool().get('marketing.automation.activity')
+            Activity.create([{
+                        'name': "Clicked",
+                        'parent': f'{Activity.__name__},{activity}',
+                        'event': 'email_clicked',
+                        }])
+        return scenario, activity
+
     def stop(self, scenario):
         "Stop the scenario, so it is no part of what follows"
         with self.transaction(1):

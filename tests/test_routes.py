@@ -14,6 +14,7 @@ from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
 from ..tracking import CLICK, OPEN, UNSUBSCRIBE, encode
+from .test_statements import executed
 from .test_tracking import configure, count_hits, create_record_activity
 
 BASE = '/m/' + Base64Converter(None).to_url(DB_NAME)
@@ -118,6 +119,35 @@ class RoutesTestCase(RouteTestCase):
 
     def assertUnknown(self, response):
         self.assertPage(response, 404, "This link does not work")
+
+
+class StatementsTestCase(RoutesTestCase):
+    "Test what the requests ask the database"
+
+    def test_statements(self):
+        "Test the number of statements of each request"
+        client = self.client()
+        requests = {
+            'open': (client.get, self.url(OPEN, self.record_activity), {}),
+            'click': (
+                client.get,
+                self.url(CLICK, self.record_activity, self.link), {}),
+            'unsubscribe': (
+                client.post, self.url(UNSUBSCRIBE, self.record),
+                {'data': {'List-Unsubscribe': 'One-Click'}}),
+            }
+        for name, limit in [('open', 1), ('click', 1), ('unsubscribe', 14)]:
+            method, url, options = requests[name]
+            # The first fills the caches of the process
+            method(url, **options)
+            self.clean()
+            for again in [False, True]:
+                with self.subTest(request=name, again=again):
+                    with executed() as statements:
+                        response = method(url, **options)
+                    self.assertLess(response.status_code, 400)
+                    self.assertLessEqual(
+                        len(statements), limit, '\n'.join(statements))
 
 
 class OpenTestCase(RoutesTestCase):
