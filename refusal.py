@@ -81,8 +81,8 @@ class Record(metaclass=PoolMeta):
         cursor.execute(*cls._target_query(model, id=int(number)))
         for id_, in cursor.fetchall():
             with without_check_access(), inactive_records():
-                parties = Target.get_marketing_party(
-                    [Target(id_)], 'marketing_party')
+                parties = Target._fields['marketing_party'].get(
+                    [id_], Target, 'marketing_party', values=[])
             return model, id_, parties.get(id_)
         # It has been deleted
         return None, None, None
