@@ -86,8 +86,11 @@ class ActionsTestCase(unittest.TestCase):
                         if k != 'context'}):
                 session_id, start, end = Wizard.create()
                 result = Wizard.execute(session_id, {}, start)
-                actions = result['actions']
                 Wizard.delete(session_id)
+            if 'view' in result:
+                # It asks before
+                return []
+            actions = result['actions']
             self.assertTrue(actions)
             return [
                 found for child, _ in actions

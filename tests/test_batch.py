@@ -10,7 +10,8 @@ from trytond.modules.marketing_automation.outcome import (
     Parcel, done, failed, postponed)
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .test_consent import (
     RECORD, RECORD_ACTIVITY, create_party, create_scenario, enter, state)
@@ -146,7 +147,13 @@ class QueueTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        # Others have queued
+        drop_db()
         activate_module('marketing_automation')
+
+    @classmethod
+    def tearDownClass(cls):
+        drop_db()
 
     def tasks(self):
         return [

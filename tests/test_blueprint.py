@@ -7,7 +7,8 @@ from trytond.modules.marketing_automation.blueprint import (
     blueprints, localized, safe_url)
 from trytond.modules.marketing_automation.exceptions import BlueprintError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 LANGUAGES = {'de', 'en', 'es', 'fr', 'it', 'nl'}
 PAGE = 'https://shop.example.com/page?a=1&b=2'
@@ -84,7 +85,9 @@ class AloneTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        drop_db()
         activate_module('marketing_automation', 'en')
+        cls.addClassCleanup(drop_db)
 
     @with_transaction()
     def test_modules(self):
