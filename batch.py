@@ -418,9 +418,8 @@ class RecordActivity(metaclass=PoolMeta):
         and expiry.
         """
         table = cls.__table__()
-        cursor = Transaction().connection.cursor()
         for sub_rows in grouped_slice(rows, _INSERT_SLICE):
-            cursor.execute(*table.insert(
+            cls._insert_rows(table.insert(
                     [table.record, table.activity, table.test, table.at,
                         table.state, table.reason, table.ended_at,
                         table.expire_at, table.email_opened,
@@ -431,6 +430,13 @@ class RecordActivity(metaclass=PoolMeta):
                     on_conflict=Conflict(
                         table,
                         indexed_columns=[table.activity, table.record])))
+
+    @classmethod
+    def _insert_rows(cls, query):
+        "Execute the INSERT of planned rows and return the number"
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*query)
+        return cursor.rowcount
 
     @classmethod
     def _cancel_opposites(cls, activity, records):

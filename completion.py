@@ -104,25 +104,40 @@ class Record(metaclass=PoolMeta):
         days is not expected any more.
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
         now = (now or dt.datetime.now()).replace(microsecond=0)
         since = now - dt.timedelta(days=completion_days())
         count = 0
         for sub_ids in grouped_slice(sorted(ids), _SLICE):
-            expected = RecordActivity.__table__()
-            cursor.execute(*table.update(
-                    [table.end_reason, table.ended_at], ['completed', now],
-                    where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
+            sub_ids = list(sub_ids)
+
+            def is_over(table):
+                expected = RecordActivity.__table__()
+                return (
+                    fields.SQL_OPERATORS['in'](table.id, sub_ids)
                     & cls.is_inside(table)
                     & ~Exists(expected.select(
                             Literal(1),
                             where=(expected.record == table.id)
-                            & RecordActivity.is_expected(expected, since)))))
-            count += cursor.rowcount
+                            & RecordActivity.is_expected(expected, since))))
+
+            count += cls._write(
+                is_over, {'end_reason': 'completed', 'ended_at': now})
         if count:
             forget(cls)
         return count
+
+    @classmethod
+    def _write(cls, where, values):
+        """
+        Write the values, a dictionary by name, on the rows of the condition,
+        a function of the table, and return their number.
+        """
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.update(
+                [getattr(table, n) for n in values], list(values.values()),
+                where=where(table)))
+        return cursor.rowcount
 
     @classmethod
     def complete_all(cls):

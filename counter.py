@@ -97,6 +97,11 @@ class Counter(ModelSQL):
                 })
 
     @classmethod
+    def subjects(cls):
+        "Return the list of the names of what is counted for"
+        return ['scenario', 'activity']
+
+    @classmethod
     def sources(cls):
         "Return the list of the models which are counted"
         pool = Pool()
@@ -117,7 +122,7 @@ class Counter(ModelSQL):
         """
         Add the numbers, a dictionary by subject (id), day and kind.
 
-        :param subject: ``scenario`` or ``activity``.
+        :param subject: one of the names of the subjects.
         """
         keys = _Counter()
         for (id_, day, kind), number in numbers.items():
@@ -129,19 +134,17 @@ class Counter(ModelSQL):
     def _insert(cls, keys, merged):
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
+        subjects = cls.subjects()
         rows = []
         for (subject, id_, level, date, kind), number in keys.items():
             if number:
-                scenario = id_ if subject == 'scenario' else None
-                activity = id_ if subject == 'activity' else None
-                rows.append([
-                        scenario, activity, level, date, kind, number, merged,
-                        0])
+                ids = [id_ if s == subject else None for s in subjects]
+                rows.append([*ids, level, date, kind, number, merged, 0])
         for sub_rows in grouped_slice(rows, _SLICE):
             cursor.execute(*table.insert(
-                    [table.scenario, table.activity, table.level, table.date,
-                        table.kind, table.number, table.merged,
-                        table.create_uid],
+                    [*[getattr(table, s) for s in subjects],
+                        table.level, table.date, table.kind, table.number,
+                        table.merged, table.create_uid],
                     list(sub_rows)))
 
     @classmethod
@@ -207,7 +210,7 @@ class Counter(ModelSQL):
         "Return the ids of the merged counters of the keys"
         days = [key[3] for key in keys if key[3]]
         found = []
-        for subject in ['scenario', 'activity']:
+        for subject in cls.subjects():
             ids = sorted({key[1] for key in keys if key[0] == subject})
             for sub_ids in grouped_slice(ids, _SLICE):
                 sub_ids = list(sub_ids)
@@ -227,8 +230,8 @@ class Counter(ModelSQL):
     def _query(cls, where, limit=None):
         table = cls.__table__()
         return table.select(
-            table.id, table.scenario, table.activity, table.level,
-            table.date, table.kind, table.number,
+            table.id, table.level, table.date, table.kind, table.number,
+            *[getattr(table, s) for s in cls.subjects()],
             where=where(table), limit=limit)
 
     @classmethod
@@ -246,11 +249,12 @@ class Counter(ModelSQL):
         "Return the list of the id, the key and the number of the query"
         cursor = Transaction().connection.cursor()
         cursor.execute(*query)
-        return [
-            (id_, (
-                    'scenario' if scenario else 'activity',
-                    scenario or activity, level, to_date(date), kind), number)
-            for id_, scenario, activity, level, date, kind, number in cursor]
+        rows = []
+        for id_, level, date, kind, number, *ids in cursor:
+            subject = next(
+                (s, i) for s, i in zip(cls.subjects(), ids) if i is not None)
+            rows.append((id_, (*subject, level, to_date(date), kind), number))
+        return rows
 
     # Verify
 
@@ -263,6 +267,7 @@ class Counter(ModelSQL):
         It reads each row once and writes none of them.
         """
         expected = _Counter()
+        subjects = {m._counted_subject for m in cls.sources()}
         for Model in cls.sources():
             for (id_, day, kind), number in Model.all_counted().items():
                 for level, date in _levels(day):
@@ -272,7 +277,9 @@ class Counter(ModelSQL):
         numbers = _Counter()
         query = cls._query(lambda table: Literal(True))
         for _, key, number in cls._rows(query):
-            numbers[key] += number
+            # What happened to the others is not kept elsewhere
+            if key[0] in subjects:
+                numbers[key] += number
         difference = _Counter(expected)
         difference.subtract(numbers)
         wrong = {k: n for k, n in difference.items() if n}

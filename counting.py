@@ -7,9 +7,10 @@ A *kind* is the state, and the names of the events that have happened, each
 followed by a comma.
 """
 
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 
-from sql import Literal, Null, Select
+from sql import Expression, Literal, Null, Select
 from sql.aggregate import Count
 from sql.conditionals import Case, Coalesce
 from sql.functions import DateTrunc
@@ -23,8 +24,24 @@ from trytond.transaction import Transaction
 from .counter import FOLD, to_date
 
 _SLICE = 500
+# The seconds from one count of what is left to the next during a run
+_GAP = 5
 # With a limit PostgreSQL looks for what is uncounted before anything else
 _ALL = 2 ** 31 - 1
+
+
+class _After:
+    "A table whose rows have the values already, a dictionary by name"
+
+    def __init__(self, table, values):
+        self._table = table
+        self._values = values
+
+    def __getattr__(self, name):
+        if name not in self._values:
+            return getattr(self._table, name)
+        value = self._values[name]
+        return value if isinstance(value, Expression) else Literal(value)
 
 
 class Counted(Model):
@@ -119,21 +136,61 @@ class Counted(Model):
         rows = cursor.fetchall()
         if not rows:
             return 0
-        numbers = Counter()
-        for _, subject, counted, counted_at, kind_, at_, created in rows:
-            if counted is not None:
-                numbers[subject, to_date(counted_at), counted] -= 1
-            else:
-                cls._count_once(numbers, subject, to_date(created), 1)
-            numbers[subject, to_date(at_), kind_] += 1
         for sub_rows in grouped_slice(rows, _SLICE):
             cursor.execute(*table.update(
                     [table.counted, table.counted_at], [kind, at],
                     where=fields.SQL_OPERATORS['in'](
                         table.id, [r[0] for r in sub_rows])))
+        cls._add_counted([row[1:] for row in rows])
+        return len(rows)
+
+    @classmethod
+    def _write_counted(cls, where, values):
+        """
+        Write the values, a dictionary by name, on the rows of the condition,
+        a function of the table, count them at once and return their number.
+
+        To count them later would be to write them once more.
+        """
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        after = _After(table, values)
+        kind, at = cls.kind(after), cls.kind_at(after)
+        cursor.execute(*table.select(
+                table.id, table.test, getattr(table, cls._counted_subject),
+                table.counted, table.counted_at, kind, at, table.create_date,
+                where=where(table)))
+        rows = cursor.fetchall()
+        if not rows:
+            return 0
+        columns = [getattr(table, n) for n in values]
+        count = 0
+        for sub_rows in grouped_slice(rows, _SLICE):
+            cursor.execute(*table.update(
+                    [*columns, table.counted, table.counted_at],
+                    [*values.values(), kind, at],
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, [r[0] for r in sub_rows])))
+            count += cursor.rowcount
+        cls._add_counted([row[2:] for row in rows if not row[1]])
+        return count
+
+    @classmethod
+    def _add_counted(cls, rows):
+        """
+        Count the rows of the subject, as what and for which time it has been
+        counted, as what and for which time it is counted now, and the
+        creation.
+        """
+        numbers = Counter()
+        for subject, counted, counted_at, kind, at, created in rows:
+            if counted is not None:
+                numbers[subject, to_date(counted_at), counted] -= 1
+            else:
+                cls._count_once(numbers, subject, to_date(created), 1)
+            numbers[subject, to_date(at), kind] += 1
         Pool().get('marketing.automation.counter').add(
             cls._counted_subject, numbers)
-        return len(rows)
 
     @classmethod
     def _count_once(cls, numbers, subject, created, number):
@@ -224,6 +281,10 @@ class Record(Counted, metaclass=PoolMeta):
         numbers[subject, created, 'entered,'] += number
 
     @classmethod
+    def _write(cls, where, values):
+        return cls._write_counted(where, values)
+
+    @classmethod
     def _insert_entered(cls, scenario, query, last_id):
         # They are many: to write them once more would take as long
         query.columns = [*query.columns, query.table.counted]
@@ -238,6 +299,8 @@ class Record(Counted, metaclass=PoolMeta):
 class RecordActivity(Counted, metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
     _counted_subject = 'activity'
+    # When this process has counted what is left, by database
+    _folds = {}
 
     @classmethod
     def counted_events(cls):
@@ -287,6 +350,40 @@ class RecordActivity(Counted, metaclass=PoolMeta):
         return count
 
     @classmethod
+    def _plan_rows(cls, rows):
+        # All of a statement are counted alike
+        alike = defaultdict(list)
+        for row in rows:
+            _, activity, test, _, state, _, ended_at, _ = row
+            day = ended_at and ended_at.date()
+            alike[activity, test, state, day].append(row)
+        for rows in alike.values():
+            super()._plan_rows(rows)
+
+    @classmethod
+    def _insert_rows(cls, query):
+        names = [c.name for c in query.columns]
+        first = dict(zip(names, query.values[0]))
+        if first['test'] or first['state'] == 'sending':
+            return super()._insert_rows(query)
+        kind, at = f"{first['state']},", first['ended_at']
+        table = query.table
+        query.columns = [*query.columns, table.counted, table.counted_at]
+        query.values = [[*row, kind, at] for row in query.values]
+        count = super()._insert_rows(query)
+        Pool().get('marketing.automation.counter').add(
+            'activity', {(first['activity'], to_date(at), kind): count})
+        return count
+
+    @classmethod
+    def _update(cls, ids, values, claim=None):
+        if claim is not None or values.get('claim', True):
+            # It is written again at the end of the batch
+            return super()._update(ids, values, claim=claim)
+        return cls._write_counted(
+            lambda t: fields.SQL_OPERATORS['in'](t.id, list(ids)), values)
+
+    @classmethod
     def _foldable(cls, table):
         # Who sends must not be in conflict
         return (table.state != 'sending') & (table.claim == Null)
@@ -294,14 +391,15 @@ class RecordActivity(Counted, metaclass=PoolMeta):
     @classmethod
     def watch(cls, activity, trouble):
         super().watch(activity, trouble)
-        Pool().get('marketing.automation.counter').fold(slices=4)
+        now, name = time.monotonic(), Transaction().database.name
+        if now - cls._folds.get(name, -_GAP) >= _GAP:
+            cls._folds[name] = now
+            Pool().get('marketing.automation.counter').fold(slices=4)
 
     @classmethod
     def process(cls):
-        pool = Pool()
-        pool.get('marketing.automation.counter').fold()
         super().process()
-        pool.get('marketing.automation.counter').fold()
+        Pool().get('marketing.automation.counter').fold()
 
 
 class Activity(metaclass=PoolMeta):

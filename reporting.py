@@ -15,13 +15,12 @@ reports show alike:
 """
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from sql import Cast, Literal, Null, Union
 from sql.aggregate import Sum
 from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import DateTrunc, Extract
-from sql.operators import Like
 
 from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
@@ -30,22 +29,15 @@ from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
+from .counter import to_date as to_date_
+from .kinds import has_event, is_kind
 from .period import PERIODS, get_period, midnight, spans, start
+from .statement import Statements
 
 TREND_LENGTH = 10
 _SLICE = 500
 STATES = [
     'waiting', 'sending', 'done', 'skipped', 'cancelled', 'expired', 'failed']
-
-
-def is_kind(kind, state):
-    "Return the SQL condition of a kind in the state"
-    return Like(kind, f'{state},%')
-
-
-def has_event(kind, event):
-    "Return the SQL condition of a kind for which the event has happened"
-    return Like(kind, f'%,{event},%')
 
 
 def _rate(count, total):
@@ -63,6 +55,13 @@ def _sql_rate(count, total):
     total = NullIf(total, 0)
     rate = (count * 20000 + total) / (total * 2)
     return Cast(rate, 'DOUBLE PRECISION') / 10000.0
+
+
+def _times(from_date, to_date):
+    "Return the time of the start, and the one of the end which is excluded"
+    return (
+        midnight(from_date) if from_date else None,
+        midnight(to_date + dt.timedelta(days=1)) if to_date else None)
 
 
 class Reporting(ModelSQL, ModelView):
@@ -84,12 +83,13 @@ class Reporting(ModelSQL, ModelView):
     def __setup__(cls):
         super().__setup__()
         cls._order.insert(0, ('date', 'ASC'))
+        cls._statements = Statements()
 
     # What is counted
 
     @classmethod
-    def _condition(cls, name, kind):
-        "Return the SQL condition of the kinds that count for the name"
+    def _condition(cls, name):
+        "Return the condition of the kinds that count for the name"
         raise NotImplementedError
 
     @classmethod
@@ -119,8 +119,18 @@ class Reporting(ModelSQL, ModelView):
         Without period it is what is counted of the whole time, otherwise
         what belongs to the dates included, dated by the period.
         """
+        return cls._facts_of(
+            spans(from_date, to_date, period), *_times(from_date, to_date),
+            ids=ids, period=period)
+
+    @classmethod
+    def _facts_of(cls, spans_, from_time, to_time, ids=None, period=None):
+        """
+        Return the SQL query of the spans of the counters and of what is not
+        counted yet from one time up to before the other.
+        """
         queries = []
-        for level, first, last in spans(from_date, to_date, period):
+        for level, first, last in spans_:
             table, from_, subject = cls._counted()
             where = (subject != Null) & (table.level == level)
             if first:
@@ -135,11 +145,10 @@ class Reporting(ModelSQL, ModelView):
             where = Literal(True)
             if period:
                 where &= live.at != Null
-            if from_date:
-                where &= live.at >= midnight(from_date)
-            if to_date:
-                # Up to the end of the day
-                where &= live.at < midnight(to_date + dt.timedelta(days=1))
+            if from_time:
+                where &= live.at >= from_time
+            if to_time:
+                where &= live.at < to_time
             queries.append(live.select(
                     live.subject.as_('subject'),
                     cls.date.sql_cast(DateTrunc('day', live.at)).as_('at'),
@@ -147,8 +156,7 @@ class Reporting(ModelSQL, ModelView):
                     where=where))
         if ids is not None:
             for query in queries:
-                query.where &= fields.SQL_OPERATORS['in'](
-                    query.columns[0].expression, ids)
+                query.where &= query.columns[0].expression.in_(list(ids))
         fact = Union(*queries, all_=True)
         if period:
             fact = fact.select(
@@ -158,11 +166,63 @@ class Reporting(ModelSQL, ModelView):
         return fact
 
     @classmethod
+    def _read_facts(cls, ids, from_date=None, to_date=None, period=None):
+        """
+        Return the rows of the subject, the date (None without period), the
+        kind and the number.
+        """
+        spans_ = spans(from_date, to_date, period)
+        number = len(ids)
+
+        def build(values):
+            dates = iter(values[number + 2:])
+            fact = cls._facts_of(
+                [(level, next(dates), next(dates)) for level, *_ in spans_],
+                *values[number:number + 2], ids=values[:number],
+                period=period)
+            columns = [fact.subject, fact.at, fact.kind] if period else [
+                fact.subject, fact.kind]
+            return fact.select(
+                *columns, Sum(fact.number), group_by=columns)
+
+        rows = cls._statements.execute(
+            (period, *(level for level, *_ in spans_)),
+            [*ids, *_times(from_date, to_date),
+                *(date for _, *dates in spans_ for date in dates)],
+            build)
+        return [
+            (subject, to_date_(date[0]) if date else None, kind, int(number))
+            for subject, *date, kind, number in rows]
+
+    @classmethod
+    def _sum_facts(cls, facts, names):
+        """
+        Return for each of the names the dictionary of the number by subject
+        and date.
+        """
+        conditions = {n: cls._condition(n) for n in names}
+        totals, counting = {n: defaultdict(int) for n in names}, {}
+        for subject, date, kind, number in facts:
+            if kind not in counting:
+                counting[kind] = [
+                    totals[n] for n, c in conditions.items() if c(kind)]
+            for total in counting[kind]:
+                total[subject, date] += number
+        return totals
+
+    @classmethod
+    def _counts_of(cls, names):
+        "Return the counts which the names, counts and rates, need"
+        return sorted(
+            {n for n in names if n not in cls._rates}.union(
+                *[cls._rates[n] for n in names if n in cls._rates]))
+
+    @classmethod
     def _numbers(cls, fact, names=None):
         "Return the dictionary of the SQL of each count"
         return {
             name: Cast(Sum(Case(
-                        (cls._condition(name, fact.kind), fact.number),
+                        (cls._condition(name).sql(fact.kind), fact.number),
                         else_=0)), 'BIGINT')
             for name in names or cls._counts}
 
@@ -173,8 +233,7 @@ class Reporting(ModelSQL, ModelView):
         fact = cls._facts(
             from_date=context.get('from_date'),
             to_date=context.get('to_date'), period=period)
-        date = fact.at
-        numbers = cls._numbers(fact)
+        date, numbers = fact.at, cls._numbers(fact)
         id_ = Cast(fact.subject, 'BIGINT') * 100_000_000 + (
             Cast(Extract('YEAR', date), 'BIGINT') * 10_000
             + Cast(Extract('MONTH', date), 'BIGINT') * 100
@@ -220,26 +279,19 @@ class Reporting(ModelSQL, ModelView):
 
         The number of queries does not depend on the number of ids.
         """
-        cursor = Transaction().connection.cursor()
-        counts = sorted(
-            {n for n in names if n not in cls._rates}.union(
-                *[cls._rates[n] for n in names if n in cls._rates]))
-        totals = {n: defaultdict(int) for n in counts}
+        totals = {n: Counter() for n in cls._counts_of(names)}
         for sub_ids in grouped_slice(ids, _SLICE):
-            fact = cls._facts(list(sub_ids))
-            cursor.execute(*fact.select(
-                    fact.subject, *cls._numbers(fact, counts).values(),
-                    group_by=[fact.subject]))
-            for id_, *values in cursor:
-                for name, value in zip(counts, values):
-                    totals[name][id_] = int(value)
+            facts = cls._read_facts(list(sub_ids))
+            for name, total in cls._sum_facts(facts, totals).items():
+                totals[name].update(total)
         figures = {}
         for name in names:
             if name in cls._rates:
                 n, d = map(totals.get, cls._rates[name])
-                figures[name] = {i: _rate(n[i], d[i]) for i in ids}
+                figures[name] = {
+                    i: _rate(n[i, None], d[i, None]) for i in ids}
             else:
-                figures[name] = {i: totals[name][i] for i in ids}
+                figures[name] = {i: totals[name][i, None] for i in ids}
         return figures
 
     @classmethod
@@ -250,37 +302,33 @@ class Reporting(ModelSQL, ModelView):
 
         The name may have the suffix _trend.
         """
-        context = Transaction().context
-        cursor = Transaction().connection.cursor()
         period = get_period()
-        last = context.get('to_date') or Pool().get('ir.date').today()
+        today = Pool().get('ir.date').today()
+        last = Transaction().context.get('to_date') or today
         dates = [
             start(last, period) - PERIODS[period] * i
             for i in reversed(range(TREND_LENGTH))]
-        rates = {n: n[:-len('_trend')] for n in names}
-        values = defaultdict(dict)
+        names = {n: n[:-len('_trend')] for n in names}
+        totals = {n: Counter() for n in cls._counts_of(names.values())}
         for sub_ids in grouped_slice(ids, _SLICE):
-            fact = cls._facts(
-                list(sub_ids), from_date=dates[0], to_date=last,
-                period=period)
-            numbers = cls._numbers(fact)
-            cursor.execute(*fact.select(
-                    fact.subject, fact.at,
-                    *[
-                        _sql_rate(*map(numbers.get, cls._rates[r]))
-                        if r in cls._rates else numbers[r]
-                        for r in rates.values()],
-                    group_by=[fact.subject, fact.at]))
-            for id_, date, *row in cursor:
-                if not isinstance(date, dt.date):
-                    date = dt.date.fromisoformat(date)
-                for name, value in zip(rates, row):
-                    values[name, id_][date] = value or 0
+            facts = cls._read_facts(
+                list(sub_ids), from_date=dates[0], period=period,
+                # Nothing is later than today
+                to_date=last if last < today else None)
+            for name, total in cls._sum_facts(facts, totals).items():
+                totals[name].update(total)
+
+        def value(name, key):
+            if name not in cls._rates:
+                return totals[name][key]
+            n, d = map(totals.get, cls._rates[name])
+            return _rate(n[key], d[key]) or 0
+
         return {
-            n: {
-                i: sparkline([values[n, i].get(d, 0) for d in dates])
+            trend: {
+                i: sparkline([value(name, (i, d)) for d in dates])
                 for i in ids}
-            for n in names}
+            for trend, name in names.items()}
 
 
 class ReportingScenario(Reporting):
@@ -309,12 +357,12 @@ class ReportingScenario(Reporting):
         fields.Float("Block Percentage", digits=(None, 2)), 'get_percentage')
 
     @classmethod
-    def _condition(cls, name, kind):
+    def _condition(cls, name):
         if name == 'record_count':
-            return is_kind(kind, 'entered')
+            return is_kind('entered')
         elif name == 'record_count_blocked':
-            return has_event(kind, 'block')
-        return is_kind(kind, name[:-len('_count')])
+            return has_event('block')
+        return is_kind(name[:-len('_count')])
 
     @classmethod
     def _counted(cls):
@@ -419,17 +467,17 @@ class ReportingActivity(Reporting):
         'get_percentage')
 
     @classmethod
-    def _condition(cls, name, kind):
+    def _condition(cls, name):
         if name == 'record_count':
-            return is_kind(kind, 'done')
+            return is_kind('done')
         elif name.endswith('_count'):
-            return is_kind(kind, name[:-len('_count')])
+            return is_kind(name[:-len('_count')])
         # What can not be linked to a mail belongs to its own day
-        condition = is_kind(kind, 'done') | is_kind(kind, 'tally')
+        condition = is_kind('done') | is_kind('tally')
         if name.endswith('_bounced'):
             # What was refused has failed
-            condition |= is_kind(kind, 'failed')
-        return condition & has_event(kind, name)
+            condition |= is_kind('failed')
+        return condition & has_event(name)
 
     @classmethod
     def _live(cls):

@@ -17,8 +17,9 @@ from trytond.pyson import PYSONEncoder
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction, StateTransition, Wizard
 
+from .kinds import is_kind, nothing
 from .period import PERIODS, get_period, midnight
-from .reporting import Reporting, is_kind
+from .reporting import Reporting
 
 # The reasons of the end of each state of a participant, the others are those
 # of whom is gone
@@ -32,18 +33,18 @@ PARTICIPANTS = {
     }
 
 
-def participant(kind, state):
-    "Return the SQL condition of the kind of a participant in the state"
+def participant(state):
+    "Return the condition of the kind of a participant in the state"
     if state == 'running':
-        return is_kind(kind, 'running')
+        return is_kind('running')
     elif state == 'removed':
-        others = Literal(False)
+        others = nothing()
         for other in PARTICIPANTS:
-            others |= participant(kind, other)
-        return is_kind(kind, 'end.%') & ~others
-    condition = Literal(False)
+            others |= participant(other)
+        return is_kind('end.', prefix=True) & ~others
+    condition = nothing()
     for reason in PARTICIPANTS[state]:
-        condition |= is_kind(kind, f'end.{reason}')
+        condition |= is_kind(f'end.{reason}')
     return condition
 
 
@@ -80,9 +81,9 @@ class States(Reporting):
     number = fields.Integer("Number", readonly=True)
 
     @classmethod
-    def _in_state(cls, kind, state):
-        "Return the SQL condition of the kinds in the state"
-        return is_kind(kind, state)
+    def _in_state(cls, state):
+        "Return the condition of the kinds in the state"
+        return is_kind(state)
 
     @classmethod
     def table_query(cls):
@@ -93,7 +94,7 @@ class States(Reporting):
         now = cls._facts()
         condition = Literal(False)
         for state in cls._now:
-            condition |= cls._in_state(now.kind, state)
+            condition |= cls._in_state(state).sql(now.kind)
         fact = Union(
             dated.select(dated.subject, dated.at, dated.kind, dated.number),
             now.select(
@@ -103,7 +104,7 @@ class States(Reporting):
             all_=True)
         states = [s for s, _ in cls.state.selection]
         state = Case(*[
-                (cls._in_state(fact.kind, s), i)
+                (cls._in_state(s).sql(fact.kind), i)
                 for i, s in enumerate(states, 1)])
         fact = fact.select(
             fact.subject, fact.at, state.as_('state'), fact.number,
@@ -189,10 +190,10 @@ class Participant(States):
     state_string = state.translated('state')
 
     @classmethod
-    def _in_state(cls, kind, state):
+    def _in_state(cls, state):
         if state == 'entered':
-            return is_kind(kind, state)
-        return participant(kind, state)
+            return is_kind(state)
+        return participant(state)
 
     @classmethod
     def _live(cls):
@@ -274,10 +275,10 @@ class ReportingScenario(metaclass=PoolMeta):
             ]
 
     @classmethod
-    def _condition(cls, name, kind):
+    def _condition(cls, name):
         if name.startswith('participants_'):
-            return participant(kind, name[len('participants_'):])
-        return super()._condition(name, kind)
+            return participant(name[len('participants_'):])
+        return super()._condition(name)
 
 
 class Scenario(metaclass=PoolMeta):

@@ -7,7 +7,7 @@ import unittest
 from unittest.mock import patch
 
 from trytond.modules.marketing_automation import counter as counter_module
-from trytond.modules.marketing_automation import counting
+from trytond.modules.marketing_automation import counting, outcome
 from trytond.modules.marketing_automation.reporting import STATES
 from trytond.pool import Pool
 from trytond.tests.test_tryton import activate_module, with_transaction
@@ -200,3 +200,34 @@ class CounterTestCase(unittest.TestCase):
             self.assertGreater(Counter.verify(), 0)
         self.assertEqual(Counter.verify(), 0)
         self.assertFigures()
+
+    @with_transaction()
+    def test_written(self):
+        "What a batch writes is counted with it, and not written once more"
+        pool = Pool()
+        Record = pool.get(RECORD)
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        scenario, = create_scenarios(1, activities=2)
+        root, = scenario.activities
+        child, = root.children
+        done = create_record_activities(root, create_records(scenario, 3))
+        fold()
+        now = dt.datetime.now()
+        ids = [r.id for r in done]
+        set_values(done, claim=1)
+        RecordActivity.store(
+            {i: outcome.done() for i in ids[:2]}, now, number=1)
+        RecordActivity.store(
+            {i: outcome.skipped('condition') for i in ids[2:]}, now)
+        RecordActivity.follow(root, 1)
+        Record.complete([r.record.id for r in done])
+        RecordActivity._update([RecordActivity.search([
+                        ('activity', '=', child.id)])[0].id],
+            {'claim': None, 'at': now})
+        for Model in [Record, RecordActivity]:
+            self.assertEqual(Model.fold_counted(), 0)
+        self.assertFigures()
+        Activity = pool.get(ACTIVITY)
+        self.assertEqual(Activity(root.id).record_count, 2)
+        self.assertEqual(Activity(root.id).skipped_count, 1)
+        self.assertEqual(Activity(child.id).waiting_count, 2)

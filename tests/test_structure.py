@@ -151,7 +151,9 @@ ROOMS = {
     'outcome': set(),
     'raw': set(),
     'period': set(),
-    'reporting': {'period'},
+    'kinds': set(),
+    'reporting': {'counter', 'kinds', 'period', 'statement'},
+    'statement': set(),
     'offer': {'reader', 'sandbox_values'},
     'preview': {
         'compose', 'mail', 'mixin', 'reader', 'retry', 'tracking'},
@@ -172,7 +174,8 @@ ROOMS = {
     'why': set(),
     'tools': set(),
     'update': set(),
-    'traces': {'period', 'reporting'},
+    'traces': {'kinds', 'period', 'reporting'},
+    'tracker': {'kinds', 'reporting', 'traces'},
     }
 VOCABULARY = {'exceptions', 'outcome', 'tools'}
 # What some rooms never touch
