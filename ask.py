@@ -129,7 +129,10 @@ class WhyAsk(ModelView):
 
     model = fields.Char("Model", readonly=True)
     scenario = fields.Many2One(
-        'marketing.automation.scenario', "Scenario", required=True)
+        'marketing.automation.scenario', "Scenario", required=True,
+        domain=[
+            If(Bool(Eval('model')), ('model', '=', Eval('model')), ()),
+            ])
     record = fields.Reference(
         "Record", selection='get_models', required=True)
     activity = fields.Many2One(
