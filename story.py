@@ -6,6 +6,7 @@ All that happened to a record, and what is to come, in its order.
 
 from sql import Cast, Literal, Null, Union
 from sql.conditionals import Coalesce
+from sql.functions import DateTrunc
 
 from trytond.i18n import gettext
 from trytond.model import ModelSQL, ModelView, fields
@@ -16,7 +17,8 @@ from trytond.wizard import StateAction, Wizard
 
 # How many rows of a story one row of another table can make
 _BASE = 64
-_ENTERED, _ENDED, _STEP, _HIT, _CONSENT, _EVENT = 1, 2, 3, 4, 5, 10
+# In this order at the same time
+_ENTERED, _STEP, _HIT, _CONSENT, _EVENT, _ENDED = 1, 2, 3, 4, 5, 63
 
 
 class Story(ModelSQL, ModelView):
@@ -25,6 +27,8 @@ class Story(ModelSQL, ModelView):
     at = fields.DateTime(
         "At", readonly=True,
         help="Empty for what waits for its event.")
+    rank = fields.Integer(
+        "Rank", readonly=True, help="The order at the same time.")
     kind = fields.Selection([
             ('entered', "Entered"),
             ('step', "Step"),
@@ -55,7 +59,11 @@ class Story(ModelSQL, ModelView):
     @classmethod
     def __setup__(cls):
         super().__setup__()
-        cls._order = [('at', 'ASC NULLS LAST'), ('id', 'ASC')]
+        cls._order = [
+            ('at', 'ASC NULLS LAST'),
+            ('rank', 'ASC'),
+            ('id', 'ASC'),
+            ]
         cls._buttons.update({
                 'show': {
                     'invisible': ~Eval('record_activity'),
@@ -133,7 +141,9 @@ class Story(ModelSQL, ModelView):
 
         return (from_ or table).select(
             (Cast(table.id, 'BIGINT') * _BASE + number).as_('id'),
-            cls.at.sql_cast(at).as_('at'),
+            # Some have fractions of a second
+            cls.at.sql_cast(DateTrunc('second', at)).as_('at'),
+            Literal(number).as_('rank'),
             Literal(kind).as_('kind'),
             *map(column, [
                     'record', 'party', 'record_activity', 'event', 'hit',
@@ -141,6 +151,9 @@ class Story(ModelSQL, ModelView):
             where=where)
 
     # Words
+
+    def get_rec_name(self, name):
+        return self.subject or f'({self.id})'
 
     def get_scenario(self, name):
         if self.record:

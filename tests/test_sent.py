@@ -1,12 +1,15 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+import datetime as dt
+
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
 from .flow import FlowTestCase
 from .tools import configured
 
+DAY = dt.timedelta(days=1)
 MAIL = {
     'action': 'send_email', 'email_title': "Hello ${record.name}",
     'email_template': (
@@ -60,6 +63,25 @@ class SentTestCase(FlowTestCase):
             self.assertEqual(
                 {e.marketing_automation_content for e in Email.search([])},
                 {None})
+
+    def test_tables(self):
+        "Test what follows a scenario can be read on each database"
+        self.create(
+            ("Mail", None, MAIL), ("Next", "Mail", {'delay': DAY}))
+        self.process()
+        with self.transaction():
+            pool = Pool()
+            for name, count in [
+                    ('story', 9),
+                    ('reporting.funnel', 3),
+                    ('reporting.agenda', 1),
+                    ('reporting.failure', 0)]:
+                with self.subTest(model=name):
+                    Model = pool.get(f'marketing.automation.{name}')
+                    rows = Model.search([])
+                    self.assertEqual(len(rows), count)
+                    Model.read(
+                        [r.id for r in rows], list(Model._fields))
 
 
 del FlowTestCase
