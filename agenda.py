@@ -43,17 +43,22 @@ class Group(ModelSQL, ModelView):
         table = RecordActivity.__table__()
         activity = pool.get('marketing.automation.activity').__table__()
         columns = columns(table)
-        return table.join(
+        # PostgreSQL does not group by what has parameters
+        rows = table.join(
             activity, condition=table.activity == activity.id).select(
-                Min(table.id).as_('id'),
+                table.id.as_('id'),
                 table.activity.as_('activity'),
                 activity.scenario.as_('scenario'),
-                Count(Literal(1)).as_('number'),
-                Max(table.id).as_('example'),
                 *(c.as_(n) for n, c in columns.items()),
-                where=where(table) & (table.test == Literal(False)),
-                group_by=[
-                    table.activity, activity.scenario, *columns.values()])
+                where=where(table) & (table.test == Literal(False)))
+        groups = [
+            getattr(rows, n) for n in ['activity', 'scenario', *columns]]
+        return rows.select(
+            Min(rows.id).as_('id'),
+            Max(rows.id).as_('example'),
+            Count(Literal(1)).as_('number'),
+            *(g.as_(g.name) for g in groups),
+            group_by=groups)
 
     def get_rec_name(self, name):
         return f'{self.activity.rec_name}: {self.number}'
