@@ -33,7 +33,8 @@ _ALL = 2 ** 31 - 1
 class _After:
     "A table whose rows have the values already, a dictionary by name"
 
-    def __init__(self, table, values):
+    def __init__(self, Model, table, values):
+        self._model = Model
         self._table = table
         self._values = values
 
@@ -41,7 +42,10 @@ class _After:
         if name not in self._values:
             return getattr(self._table, name)
         value = self._values[name]
-        return value if isinstance(value, Expression) else Literal(value)
+        if isinstance(value, Expression):
+            return value
+        # PostgreSQL does not know the type of a parameter
+        return self._model._fields[name].sql_cast(Literal(value))
 
 
 class Counted(Model):
@@ -154,7 +158,7 @@ class Counted(Model):
         """
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
-        after = _After(table, values)
+        after = _After(cls, table, values)
         kind, at = cls.kind(after), cls.kind_at(after)
         cursor.execute(*table.select(
                 table.id, table.test, getattr(table, cls._counted_subject),
