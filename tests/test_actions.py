@@ -5,7 +5,8 @@ import unittest
 
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .history import create_record_activities, create_records, create_scenarios
@@ -25,6 +26,7 @@ class ActionsTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(
             ['marketing_automation', 'sale', 'web_shortener'])
 

@@ -49,6 +49,7 @@ class BatchTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()
@@ -147,13 +148,8 @@ class QueueTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        # Others have queued
-        drop_db()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
-
-    @classmethod
-    def tearDownClass(cls):
-        drop_db()
 
     def tasks(self):
         return [

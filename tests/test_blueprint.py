@@ -85,9 +85,8 @@ class AloneTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        drop_db()
-        activate_module('marketing_automation', 'en')
         cls.addClassCleanup(drop_db)
+        activate_module('marketing_automation', 'en')
 
     @with_transaction()
     def test_modules(self):

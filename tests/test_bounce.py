@@ -10,7 +10,8 @@ from trytond.modules.marketing_automation.exceptions import SuppressionError
 from trytond.modules.marketing_automation.outcome import Outcome, failed
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .test_consent import RECORD, RECORD_ACTIVITY, create_party, enter
 from .test_mail_event import HOUR, NOW, create_mail, follow, waits
@@ -44,6 +45,7 @@ class BounceTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

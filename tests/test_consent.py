@@ -9,7 +9,8 @@ from sql import Literal
 
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 CONSENT = 'marketing.automation.consent'
@@ -96,6 +97,7 @@ class ConsentTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     # No marketing

@@ -10,7 +10,8 @@ from trytond.modules.marketing_automation import counter as counter_module
 from trytond.modules.marketing_automation import counting, outcome
 from trytond.modules.marketing_automation.reporting import STATES
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .history import (
@@ -37,6 +38,7 @@ class CounterTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def setUp(self):

@@ -10,7 +10,8 @@ import time_machine
 from trytond.model.exceptions import AccessError, SelectionValidationError
 from trytond.modules.marketing_automation.exceptions import DateError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .flow import FlowTestCase
 
@@ -223,6 +224,7 @@ class DayTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'sale'], 'en')
 
     @with_transaction()

@@ -13,7 +13,8 @@ from lxml import etree
 from trytond.modules.marketing_automation.drawing import (
     Box, Style, graph, graphviz, svg)
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 STYLE = Style('#cfe2f3')
 SVG = '{http://www.w3.org/2000/svg}'
@@ -124,6 +125,7 @@ class DiagramTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def draw(self, name="Welcome"):

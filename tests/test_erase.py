@@ -7,7 +7,8 @@ import unittest
 from trytond.model import ModelSQL
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction, inactive_records
 
 from .test_consent import RECORD, create_party, create_scenario, enter, state
@@ -37,6 +38,7 @@ class EraseTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def setUp(self):

@@ -15,7 +15,8 @@ from trytond.modules.marketing_automation.exchange_fields import (
 from trytond.modules.marketing_automation.exchange_format import FORMAT
 from trytond.modules.marketing_automation.exchange_import import Importer
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction, inactive_records
 
 from .tools import WELCOME
@@ -29,6 +30,7 @@ class ExchangeTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'sale'], 'en')
 
     def activate_languages(self, *codes):

@@ -9,7 +9,8 @@ from dateutil.relativedelta import relativedelta
 
 from trytond.modules.marketing_automation.reporting import STATES, TREND_LENGTH
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .history import (
@@ -24,6 +25,7 @@ class FiguresTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

@@ -5,7 +5,8 @@ import unittest
 from collections import Counter
 
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .history import ACTIVITY, SCENARIO, fill, rows
 
@@ -18,6 +19,7 @@ class GlanceTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

@@ -12,7 +12,8 @@ from trytond.modules.marketing_automation import headers
 from trytond.modules.marketing_automation.delivery import Session
 from trytond.modules.marketing_automation.tracking import UNSUBSCRIBE, decode
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .test_mail import MailTestCase
@@ -118,6 +119,7 @@ class HeadersTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def setUp(self):

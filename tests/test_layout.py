@@ -10,7 +10,8 @@ from trytond.modules.marketing_automation.frame import (
 from trytond.modules.marketing_automation.stencil import Letter
 from trytond.modules.marketing_automation.template import Markup
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .test_mail import MailMixin
@@ -82,6 +83,7 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation'], 'en')
 
     def layout(self, html=AROUND, **values):

@@ -4,12 +4,13 @@
 import datetime as dt
 import unittest
 
+from trytond.model.modelview import AccessButtonError
 from trytond.modules.marketing_automation.exceptions import (
     GoalError, ScenarioError)
 from trytond.modules.marketing_automation.outcome import done, failed
-from trytond.model.modelview import AccessButtonError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .test_statements import counted
@@ -83,6 +84,7 @@ class LeavingTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

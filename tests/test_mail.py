@@ -6,7 +6,8 @@ import unittest
 
 from trytond.modules.marketing_automation.outcome import Parcel
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .tools import BASE, WELCOME, configured, links
@@ -91,6 +92,7 @@ class MailTestCase(MailMixin, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(
             ['marketing_automation', 'sale', 'web_shortener'], 'en')
 

@@ -9,7 +9,8 @@ from trytond.modules.marketing_automation.exceptions import ActivityError
 from trytond.modules.marketing_automation.outcome import done
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .test_consent import RECORD_ACTIVITY, create_party, create_scenario, enter
 
@@ -67,6 +68,7 @@ class MailEventTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()
@@ -206,6 +208,7 @@ class ClickTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def test_links(self):

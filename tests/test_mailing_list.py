@@ -6,7 +6,8 @@ import unittest
 
 from trytond.modules.marketing_automation.outcome import Outcome, Parcel
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 
 from .tools import configured
 
@@ -57,6 +58,7 @@ class MailingListTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'marketing_email'])
 
     @with_transaction()

@@ -11,7 +11,8 @@ from trytond.modules.marketing_automation.exceptions import (
     ScenarioError, SenderError, TemplateError)
 from trytond.pool import Pool
 from trytond.pyson import Eval, If, PYSONEncoder
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction, inactive_records
 
 from .tools import WELCOME, configured
@@ -27,6 +28,7 @@ class MarketingTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(
             ['marketing_automation', 'sale', 'web_shortener'], 'en')
 

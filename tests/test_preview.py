@@ -29,6 +29,7 @@ class PreviewTestCase(MailMixin, unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         drop_db()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'sale'], 'en')
 
     def create_user(self, *groups, login='marketer'):

@@ -105,6 +105,7 @@ class ReaderTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         drop_db()
+        cls.addClassCleanup(drop_db)
         activate_module(['party', 'company'])
 
     @classmethod

@@ -8,7 +8,7 @@ from trytond.model.exceptions import AccessError
 from trytond.modules.marketing_automation.tracking import OPEN, decode, encode
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
-    TestCase, activate_module, with_transaction)
+    TestCase, activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 DAY = dt.timedelta(days=1)
@@ -26,6 +26,7 @@ class SecretTestCase(TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def create_user(self, *groups):

@@ -14,7 +14,8 @@ from trytond.modules.marketing_automation.outcome import CourierAway, Parcel
 from trytond.modules.marketing_automation.sms import find_urls, replace_urls
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .sms import SMS_BASE, start_provider
@@ -131,6 +132,7 @@ class SMSTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation', 'en')
 
     def setUp(self):

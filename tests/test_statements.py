@@ -9,7 +9,8 @@ from unittest.mock import patch
 from trytond import backend
 from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .tools import BASE, configured
@@ -73,6 +74,7 @@ class StatementsTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation', 'en')
 
     def setUp(self):

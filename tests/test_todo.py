@@ -8,7 +8,8 @@ from trytond.model.exceptions import AccessError, ValidationError
 from trytond.modules.marketing_automation.exceptions import (
     ActivityError, TemplateError)
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 
@@ -81,6 +82,7 @@ class ToDoTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'company'])
 
     @with_transaction()

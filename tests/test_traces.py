@@ -7,7 +7,8 @@ from collections import Counter
 
 from trytond.modules.marketing_automation.reporting import STATES
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .history import (
@@ -27,6 +28,7 @@ class TracesTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

@@ -6,7 +6,8 @@ import unittest
 
 from trytond.modules.marketing_automation.hit import Row
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .history import (
@@ -22,6 +23,7 @@ class TrackerTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     def setUp(self):

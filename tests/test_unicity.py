@@ -7,7 +7,8 @@ import unittest
 from trytond import backend
 from trytond.modules.marketing_automation.exceptions import UnicityError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .promise import PromiseTestCase
@@ -56,6 +57,7 @@ class UnicityTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     @with_transaction()

@@ -11,7 +11,8 @@ from trytond.modules.marketing_automation import execution
 from trytond.modules.marketing_automation.exceptions import WindowError
 from trytond.modules.marketing_automation.window import Window
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.tools import timezone
 
 from .flow import FlowTestCase
@@ -214,6 +215,7 @@ class ZoneTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'sale'], 'en')
 
     @with_transaction()

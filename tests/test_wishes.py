@@ -7,7 +7,8 @@ import unittest
 from trytond import backend
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 from .test_consent import (
@@ -49,6 +50,7 @@ class WishesTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
 
     # The marketer

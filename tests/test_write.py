@@ -90,6 +90,7 @@ class WriteTestCase(MailMixin, unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         drop_db()
+        cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation'], 'en')
 
     def attach(self, activity, *files):
