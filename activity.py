@@ -16,6 +16,7 @@ from trytond.transaction import (
     Transaction, TransactionError, check_access, inactive_records,
     without_check_access)
 
+from .condition import evaluate, self_names
 from .exceptions import ActivityError, ConditionError, DelayError, ParentError
 from .reader import Access, PYSONEnvironment
 
@@ -311,7 +312,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         if not isinstance(statement, (PYSON, bool)):
             raise ValueError(gettext(
                     'marketing_automation.msg_condition_no_statement'))
-        for name in _self_names(json.loads(self.condition)):
+        for name in self_names(json.loads(self.condition)):
             name = name.removeprefix('_parent_')
             if name not in Model._fields and not hasattr(Model, name):
                 raise ValueError(gettext(
@@ -327,10 +328,10 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         "Return if the record fulfills the condition"
         if not self.condition:
             return True
-        return bool(PYSONDecoder({
+        return bool(evaluate(self.condition, {
                     'self': PYSONEnvironment(record, access),
                     'context': dict(Transaction().context),
-                    }).decode(self.condition))
+                    }))
 
     @property
     def root(self):
@@ -467,23 +468,3 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         if at is None:
             return None
         return (at + (self.delay or dt.timedelta())).replace(microsecond=0)
-
-
-def _self_names(pyson):
-    "Yield the names of the fields that an encoded condition reads on self"
-    if isinstance(pyson, list):
-        for value in pyson:
-            yield from _self_names(value)
-    elif isinstance(pyson, dict):
-        value = pyson.get('v')
-        if pyson.get('__class__') == 'Eval':
-            if isinstance(value, str) and value.startswith('self.'):
-                yield value.split('.')[1]
-        elif (pyson.get('__class__') == 'Get'
-                and isinstance(value, dict)
-                and value.get('__class__') == 'Eval'
-                and value.get('v') == 'self'
-                and isinstance(pyson.get('k'), str)):
-            yield pyson['k']
-        for value in pyson.values():
-            yield from _self_names(value)

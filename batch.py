@@ -6,8 +6,7 @@ Read and write the record activities of a batch, always many at once.
 
 import datetime as dt
 
-from sql import Conflict, Literal, Null, Values
-from sql.conditionals import Case, Coalesce, NullIf
+from sql import Literal, Null, Values
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
@@ -20,8 +19,6 @@ from trytond.transaction import Transaction
 from .tools import forget
 
 _SLICE = 500
-# The number of parameters of a statement is limited
-_INSERT_SLICE = 2000
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -333,130 +330,6 @@ class RecordActivity(metaclass=PoolMeta):
             cls._update(ids, {
                     'state': 'waiting', 'claim': None, 'claimed_at': None})
         return ids
-
-    # What follows
-
-    @classmethod
-    def follow(cls, activity, number):
-        """
-        Plan the children of what the claim has done and let it go.
-
-        The records that ended meanwhile have them only to show why not.
-        """
-        Record = Pool().get('marketing.automation.record')
-        table = cls.__table__()
-        record = Record.__table__()
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id
-                ).select(
-                table.id, table.record, table.test, table.ended_at,
-                Coalesce(NullIf(record.end_reason, 'completed'), Case(
-                        (record.blocked == Literal(True), 'blocked'))),
-                where=(table.claim == number) & (table.state == 'done')))
-        rows = cursor.fetchall()
-        if not rows:
-            return
-        now = dt.datetime.now().replace(microsecond=0)
-        planned = []
-        for child in activity.active_children:
-            planned.extend(cls._first_rows(
-                    child, [row[1:] for row in rows], now))
-        cls._plan_rows(planned)
-        cls._cancel_opposites(activity, [row[1] for row in rows])
-        cls._update([r[0] for r in rows], {'claim': None, 'claimed_at': None})
-
-    @classmethod
-    def _first_rows(cls, activity, rows, now):
-        """
-        Return the rows to plan the activity, as `_plan_rows` expects them.
-
-        :param rows: for each record its id, whether it is a test, when its
-            delay starts, and why nothing more happens to it.
-        """
-        happened, resolved = {}, {}
-        if activity.event:
-            records = [row[0] for row in rows]
-            happened = cls.event_times(activity, records)
-            resolved = cls.resolved(activity, records)
-        planned = []
-        for record, test, start, end_reason in rows:
-            at, *state = cls._first_state(
-                activity, start, happened.get(record))
-            waits = state[0] == 'waiting'
-            if waits and record in resolved and (
-                    activity.negative or not at):
-                state = ['cancelled', resolved[record], now]
-            elif (waits and end_reason
-                    and not activity.survives(end_reason)):
-                state = ['cancelled', end_reason, now]
-            planned.append([
-                    record, activity.id, test, at, *state,
-                    activity.expires_at(at, start)])
-        return planned
-
-    @classmethod
-    def _first_state(cls, child, ended_at, event_at):
-        """
-        Return the date, state, reason and end of a new child.
-
-        :param event_at: when its event has already happened.
-        """
-        if not child.event:
-            return child.planned_at(ended_at), 'waiting', None, None
-        if not child.negative:
-            return child.planned_at(event_at), 'waiting', None, None
-        elif event_at:
-            return (
-                child.planned_at(ended_at), 'cancelled', 'opposite', event_at)
-        return child.planned_at(ended_at), 'waiting', None, None
-
-    @classmethod
-    def _plan_rows(cls, rows):
-        """
-        Insert the rows of record, activity, test, date, state, reason, end
-        and expiry.
-        """
-        table = cls.__table__()
-        for sub_rows in grouped_slice(rows, _INSERT_SLICE):
-            cls._insert_rows(table.insert(
-                    [table.record, table.activity, table.test, table.at,
-                        table.state, table.reason, table.ended_at,
-                        table.expire_at, table.email_opened,
-                        table.email_clicked, table.attempts, table.create_uid,
-                        table.create_date],
-                    [[*row, False, False, 0, 0, CurrentTimestamp()]
-                        for row in sub_rows],
-                    on_conflict=Conflict(
-                        table,
-                        indexed_columns=[table.activity, table.record])))
-
-    @classmethod
-    def _insert_rows(cls, query):
-        "Execute the INSERT of planned rows and return the number"
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*query)
-        return cursor.rowcount
-
-    @classmethod
-    def _cancel_opposites(cls, activity, records):
-        """
-        Cancel for the records what waits for the opposite of the executed
-        activity.
-        """
-        opposites = activity.opposites
-        if not opposites:
-            return
-        table = cls.__table__()
-        cursor = Transaction().connection.cursor()
-        in_ = fields.SQL_OPERATORS['in']
-        cursor.execute(*table.update(
-                [table.state, table.reason, table.ended_at],
-                ['cancelled', 'opposite',
-                    dt.datetime.now().replace(microsecond=0)],
-                where=(table.state == 'waiting')
-                & in_(table.activity, [a.id for a in opposites])
-                & in_(table.record, records)))
 
 
 def _storable(text):

@@ -86,10 +86,13 @@ class Counted(Model):
     @classmethod
     def _uncounted(cls, table):
         "Return the SQL condition of the rows that have changed"
-        return cls._counts(table) & (
+        changed = cls._counts(table) & (
             (table.counted == Null)
             | (table.counted != cls.kind(table))
             | (table.counted_at != cls.kind_at(table)))
+        # PostgreSQL expects that nearly all rows differ from something but
+        # few are equal to it, and would not use the index
+        return Case((changed, 'changed'), else_='counted') == 'changed'
 
     @classmethod
     def _foldable(cls, table):

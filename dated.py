@@ -190,6 +190,12 @@ class RecordActivity(metaclass=PoolMeta):
                 cls.date_waiting(activity, dt.datetime.now())
 
     @classmethod
+    def _plan_others(cls, child, number, times):
+        super()._plan_others(child, number, times)
+        if child.date_field:
+            cls.date_waiting(child, dt.datetime.now())
+
+    @classmethod
     def queue_due(cls):
         Activity = Pool().get('marketing.automation.activity')
         now = dt.datetime.now()

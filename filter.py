@@ -6,6 +6,8 @@ The filter of an activity: which of the records it is executed for.
 The filters of the parents count too, until one starts anew.
 """
 
+from sql import Literal
+
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
@@ -165,16 +167,24 @@ class RecordActivity(metaclass=PoolMeta):
         return [*gates[:index], 'filter', *gates[index:]]
 
     @classmethod
+    def _pass_filter(cls, activity, table, record):
+        with inactive_records():
+            filters = any(a.domain for a in activity._filters())
+        return (Literal(True), []) if not filters else None
+
+    @classmethod
     def _gate_filter(cls, activity, record_activities):
         "The target matches the domains of the activity and of its parents"
-        targets = {r.id: r.record.record.id for r in record_activities}
-        Target = record_activities[0].record.record.__class__
         try:
             with inactive_records():
                 # A parent is no less a filter when it has been deactivated
                 domains = activity.filter_domains()
             if not domains:
                 return {}
+            targets = {
+                id_: t.id for id_, t in cls.targets_of(
+                    activity, record_activities).items()}
+            Target = Pool().get(activity.scenario.model)
             # Another one may read less than who has saved it
             Target.marketing_check_domain(domains)
             matching = {t.id for t in Target.search([
@@ -186,7 +196,7 @@ class RecordActivity(metaclass=PoolMeta):
                 # Nothing more can be read in this transaction
                 raise
             outcome = failed('filter_error', repr(exception))
-            return dict.fromkeys(targets, outcome)
+            return dict.fromkeys((r.id for r in record_activities), outcome)
         return {
             id_: skipped('filter') for id_, target in targets.items()
             if target not in matching}

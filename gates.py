@@ -4,7 +4,13 @@
 Decide what becomes of the record activities that are due.
 
 A gate looks at all of a batch at once, with a constant number of queries.
+Most of them can say in SQL for which of the batch they are open for sure, so
+that nothing has to be read of those; only the others are asked one by one.
 """
+
+from collections import defaultdict
+
+from sql import Literal
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
@@ -25,11 +31,20 @@ class RecordActivity(metaclass=PoolMeta):
         each of the record activities (ids) of the activity, but those which
         are not due any more.
         """
+        gates = cls._gates()
+        passed, passing = cls._pass(activity, gates, ids)
+        if not activity.action and len(passing) == len(gates):
+            # Nothing is read of those
+            outcomes = {id_: done() for id_ in passed}
+            ids = [id_ for id_ in ids if id_ not in passed]
+        else:
+            outcomes = {}
         with inactive_records():
             record_activities = list(cls.browse(ids))
-        outcomes = {}
-        for gate in cls._gates():
-            open_ = [r for r in record_activities if r.id not in outcomes]
+        for gate in gates:
+            open_ = [
+                r for r in record_activities if r.id not in outcomes
+                and not (gate in passing and r.id in passed)]
             if open_:
                 outcomes.update(getattr(cls, f'_gate_{gate}')(activity, open_))
         open_ = [r for r in record_activities if r.id not in outcomes]
@@ -48,6 +63,92 @@ class RecordActivity(metaclass=PoolMeta):
             return {r.id: done() for r in record_activities}
         return getattr(activity, f'execute_{activity.action}')(
             record_activities)
+
+    @classmethod
+    def _has_pass(cls, gate):
+        """
+        Return if there is the SQL of the gate, and nobody has extended the
+        gate without it.
+        """
+        for class_ in cls.__mro__:
+            if f'_pass_{gate}' in vars(class_):
+                return True
+            if f'_gate_{gate}' in vars(class_):
+                return False
+        return False
+
+    @classmethod
+    def _pass(cls, activity, gates, ids):
+        """
+        Return the set of those of the ids for which gates are open for sure,
+        and the set of these gates.
+        """
+        Record = Pool().get('marketing.automation.record')
+        Target = Pool().get(activity.scenario.model)
+        table = cls.__table__()
+        record = Record.__table__()
+        where = (
+            fields.SQL_OPERATORS['in'](table.id, ids)
+            # Who tests wants to see what becomes of each
+            & (table.test == Literal(False)))
+        passing, domains = set(), []
+        for gate in filter(cls._has_pass, gates):
+            condition = getattr(cls, f'_pass_{gate}')(activity, table, record)
+            if condition is not None:
+                clause, domain = condition
+                where &= clause
+                domains.append(domain)
+                passing.add(gate)
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.join(
+                record, condition=table.record == record.id
+                ).select(table.id, record.record, where=where))
+        by_target = defaultdict(list)
+        for id_, reference in cursor:
+            model, _, target = reference.partition(',')
+            if model == Target.__name__ and int(target) >= 0:
+                by_target[int(target)].append(id_)
+        if not by_target:
+            return set(), passing
+        with active_records():
+            cursor.execute(*Target.search([
+                        ('id', 'in', list(by_target)), domains,
+                        ], order=[], query=True))
+        return {
+            id_ for target, in cursor for id_ in by_target[target]}, passing
+
+    @classmethod
+    def _party_or_none(cls, activity, domain):
+        "Return the domain on the party for the targets that may have none"
+        Target = Pool().get(activity.scenario.model)
+        if Target.marketing_party_required():
+            return domain
+        return ['OR', ('marketing_party', '=', None), domain]
+
+    @classmethod
+    def targets_of(cls, activity, record_activities):
+        """
+        Return the dictionary of the target by record activity (id).
+
+        The targets belong to the present context and are read together.
+        """
+        Record = Pool().get('marketing.automation.record')
+        Target = Pool().get(activity.scenario.model)
+        table = cls.__table__()
+        record = Record.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.join(
+                record, condition=table.record == record.id
+                ).select(
+                    table.id, record.record,
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, [r.id for r in record_activities])))
+        ids = {}
+        for id_, reference in cursor:
+            _, _, target = reference.partition(',')
+            ids[id_] = int(target)
+        targets = Target.browse([ids[r.id] for r in record_activities])
+        return {r.id: t for r, t in zip(record_activities, targets)}
 
     @classmethod
     def still_sending(cls, number):
@@ -75,8 +176,18 @@ class RecordActivity(metaclass=PoolMeta):
 
         The method `_gate_<name>(activity, record_activities)` returns the
         dictionary of the outcome of those for which the gate is closed.
+
+        The method `_pass_<name>(activity, table, record)`, if there is one,
+        returns the SQL clause, on the tables of the record activity and of
+        the record, and the domain of the targets: those that fulfill both are
+        not asked.  It returns None if all have to be.
         """
         return ['target', 'consent', 'activity', 'event', 'condition']
+
+    @classmethod
+    def _pass_target(cls, activity, table, record):
+        # It is searched, so it exists
+        return Literal(True), []
 
     @classmethod
     def _gate_target(cls, activity, record_activities):
@@ -90,6 +201,13 @@ class RecordActivity(metaclass=PoolMeta):
             elif not getattr(target, 'active', True):
                 outcomes[record_activity.id] = cancelled('target_inactive')
         return outcomes
+
+    @classmethod
+    def _pass_consent(cls, activity, table, record):
+        Record = Pool().get('marketing.automation.record')
+        return (
+            Record.is_inside(record, completed=True),
+            Record._refusal_domain(activity.scenario))
 
     @classmethod
     def _gate_consent(cls, activity, record_activities):
@@ -120,12 +238,20 @@ class RecordActivity(metaclass=PoolMeta):
         return outcomes
 
     @classmethod
+    def _pass_activity(cls, activity, table, record):
+        return (Literal(True), []) if activity.active else None
+
+    @classmethod
     def _gate_activity(cls, activity, record_activities):
         "The activity is active"
         if activity.active:
             return {}
         return {r.id: cancelled('activity_inactive')
             for r in record_activities}
+
+    @classmethod
+    def _pass_event(cls, activity, table, record):
+        return (Literal(True), []) if not activity.event else None
 
     @classmethod
     def _gate_event(cls, activity, record_activities):
@@ -163,18 +289,21 @@ class RecordActivity(metaclass=PoolMeta):
         return {record for record, in cursor}
 
     @classmethod
+    def _pass_condition(cls, activity, table, record):
+        return (Literal(True), []) if not activity.condition else None
+
+    @classmethod
     def _gate_condition(cls, activity, record_activities):
         "The target fulfills the condition"
         if not activity.condition:
             return {}
         outcomes = {}
         readers = Readers()
-        Target = record_activities[0].record.record.__class__
         with active_records():
             # Those of the records show also what has been deactivated
-            targets = Target.browse(
-                [r.record.record.id for r in record_activities])
-        for record_activity, target in zip(record_activities, targets):
+            targets = cls.targets_of(activity, record_activities)
+        for record_activity in record_activities:
+            target = targets[record_activity.id]
             try:
                 fulfilled = activity.evaluate_condition(
                     target, readers.access(target))

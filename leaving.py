@@ -298,6 +298,10 @@ class RecordActivity(metaclass=PoolMeta):
         return super()._final_reasons() | {'converted', 'left'}
 
     @classmethod
+    def _pass_goal(cls, activity, table, record):
+        return (Literal(True), []) if not activity.scenario.goal else None
+
+    @classmethod
     def _gate_goal(cls, activity, record_activities):
         "The target has not reached the goal"
         scenario = activity.scenario
@@ -306,6 +310,10 @@ class RecordActivity(metaclass=PoolMeta):
         return cls._gate_domain(
             activity, [r for r in record_activities if not r.test],
             scenario.decode_goal, True, 'converted')
+
+    @classmethod
+    def _pass_match(cls, activity, table, record):
+        return (Literal(True), []) if not activity.scenario.leave else None
 
     @classmethod
     def _gate_match(cls, activity, record_activities):

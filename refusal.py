@@ -8,7 +8,7 @@ import datetime as dt
 from collections import defaultdict
 from typing import NamedTuple, Optional
 
-from sql import Null
+from sql import Literal, Null
 
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
@@ -197,6 +197,11 @@ class RecordActivity(metaclass=PoolMeta):
         return [*gates[:index], 'refusal', 'pause', *gates[index:]]
 
     @classmethod
+    def _pass_refusal(cls, activity, table, record):
+        return Literal(True), cls._party_or_none(
+            activity, ('marketing_party.marketing_refused', '!=', True))
+
+    @classmethod
     def _gate_refusal(cls, activity, record_activities):
         "The party wants marketing"
         if activity.survives('no_marketing'):
@@ -205,6 +210,15 @@ class RecordActivity(metaclass=PoolMeta):
             r.id: cancelled('no_marketing') for r in record_activities
             if (party := r.record.record.marketing_party)
             and party.marketing_refused}
+
+    @classmethod
+    def _pass_pause(cls, activity, table, record):
+        until = 'marketing_party.marketing_paused_until'
+        return Literal(True), cls._party_or_none(
+            activity, ['OR',
+                (until, '=', None),
+                (until, '<=', dt.datetime.now()),
+                ])
 
     @classmethod
     def _gate_pause(cls, activity, record_activities):
@@ -220,8 +234,13 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def still_sending(cls, number):
         ids = super().still_sending(number)
+        if not ids:
+            return ids
+        # A claim is of one activity
+        activity = cls(min(ids)).activity
+        passed, _ = cls._pass(activity, ['target', 'pause'], sorted(ids))
         with inactive_records():
-            record_activities = cls.browse(sorted(ids))
+            record_activities = cls.browse(sorted(ids - passed))
         closed = cls._gate_target(None, record_activities)
         closed.update(cls._gate_pause(
                 None, [r for r in record_activities if r.id not in closed]))

@@ -135,6 +135,12 @@ class RecordActivity(metaclass=PoolMeta):
         return [*gates[:index], 'validity', *gates[index:]]
 
     @classmethod
+    def _pass_validity(cls, activity, table, record):
+        return (
+            (table.expire_at == Null) | (table.expire_at > dt.datetime.now()),
+            [])
+
+    @classmethod
     def _gate_validity(cls, activity, record_activities):
         "It has not expired"
         now = dt.datetime.now()

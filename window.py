@@ -7,6 +7,8 @@ The days and hours at which messages may be sent.
 import datetime as dt
 from typing import Any, NamedTuple, Optional
 
+from sql import Literal
+
 import trytond.config as config
 from trytond.cache import Cache
 from trytond.i18n import gettext
@@ -204,6 +206,10 @@ class RecordActivity(metaclass=PoolMeta):
         return [*gates[:index], 'window', *gates[index:]]
 
     @classmethod
+    def _pass_window(cls, activity, table, record):
+        return (Literal(True), []) if not activity.send_window else None
+
+    @classmethod
     def _gate_window(cls, activity, record_activities):
         "It is one of the days and hours at which it may be sent"
         if not (window := activity.send_window):
@@ -220,14 +226,13 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def still_sending(cls, number):
         ids = super().still_sending(number)
+        if not ids:
+            return ids
         with inactive_records():
             record_activities = cls.browse(sorted(ids))
-        for record_activity in record_activities[:1]:
-            # A claim is of one activity
-            closed = cls._gate_window(
-                record_activity.activity, record_activities)
-            ids -= closed.keys()
-        return ids
+        # A claim is of one activity
+        activity = cls(min(ids)).activity
+        return ids - cls._gate_window(activity, record_activities).keys()
 
 
 class Company(metaclass=PoolMeta):

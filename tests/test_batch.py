@@ -5,7 +5,7 @@ import datetime as dt
 import unittest
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation import batch, ir
+from trytond.modules.marketing_automation import following, ir
 from trytond.modules.marketing_automation.outcome import (
     Parcel, done, failed, postponed)
 from trytond.modules.marketing_automation.tools import forget
@@ -129,7 +129,9 @@ class BatchTestCase(unittest.TestCase):
         ids = {r.id: r.record.id for r in sending(activity, 5)}
         RecordActivity.store(
             dict.fromkeys(ids, done()), dt.datetime.now(), CLAIM)
-        with patch.object(batch, '_INSERT_SLICE', 2):
+        # Only of those which ended each has its own values
+        pool.get(RECORD).end(list(ids.values()), 'blocked')
+        with patch.object(following, '_SLICE', 2):
             RecordActivity.follow(activity, CLAIM)
         self.assertEqual(len(children(child)), 5)
         with patch.object(ir, '_SLICE', 2):

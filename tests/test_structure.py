@@ -13,7 +13,8 @@ MAX_LINES_ROUTE = 25
 ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
-    'activity': {'mixin', 'reader'},
+    'activity': {'condition', 'mixin', 'reader'},
+    'condition': set(),
     'domain': {'reader'},
     'marketing': {'domain', 'mixin', 'reader', 'retry'},
     'diagram': {'drawing', 'sentence'},
@@ -30,6 +31,7 @@ ROOMS = {
     'dated': {'domain'},
     'execution': {'claim', 'retry'},
     'filter': {'domain', 'retry'},
+    'following': set(),
     'gates': {'mixin', 'retry'},
     'completion': {'retry'},
     'joining': {'mixin'},
@@ -187,6 +189,7 @@ FORBIDDEN = {
     'delivery': {'genshi', 'sql', 'trytond.model'},
     'drawing': {'genshi', 'smtplib', 'sql', 'trytond'},
     'execution': _outside,
+    'following': _outside,
     'frame': {'genshi', 'smtplib', 'sql', 'trytond.model'},
     'gates': _outside,
     'layout': {'genshi', 'smtplib', 'sql'},
