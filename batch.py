@@ -5,10 +5,11 @@ Read and write the record activities of a batch, always many at once.
 """
 
 import datetime as dt
+import functools
 
 from sql import Literal, Null, Values
+from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
-from sql.operators import Exists
 
 import trytond.config as config
 from trytond.model import fields
@@ -16,6 +17,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from .retry import autocommit
 from .tools import forget
 
 _SLICE = 500
@@ -49,16 +51,20 @@ class RecordActivity(metaclass=PoolMeta):
         scenario = Scenario.__table__()
         due = cls.__table__()
         claimed = cls.__table__()
+
+        def is_any(table, where):
+            # A look into an index for each activity, which an EXISTS is not
+            # always: it may read the whole table once
+            return Coalesce(
+                table.select(Literal(1), where=where, limit=1), 0) == 1
+
         where = (
             ((scenario.state == 'running')
                 & (scenario.active == Literal(True))
-                & Exists(due.select(
-                        Literal(1),
-                        where=cls._is_due(due, activity.id, now))))
-            | Exists(claimed.select(
-                    Literal(1),
-                    where=(claimed.activity == activity.id)
-                    & (claimed.claim != Null))))
+                & is_any(due, cls._is_due(due, activity.id, now)))
+            | is_any(
+                claimed, (claimed.activity == activity.id)
+                & (claimed.claim != Null)))
         if parent is not None:
             where &= activity.parent == f'{Activity.__name__},{parent}'
         cursor = Transaction().connection.cursor()
@@ -210,6 +216,24 @@ class RecordActivity(metaclass=PoolMeta):
         return count
 
     @classmethod
+    def store_done(cls, id_, now, number):
+        """
+        Write durably that what the claim has handed over is done, if it still
+        has it, and return if so.
+
+        It is what happens most, so it is one statement that needs neither
+        begin nor commit.
+        """
+        sql, params = _done_query(cls)
+        values = {'id': id_, 'claim': number, 'at': now.replace(microsecond=0)}
+        with autocommit():
+            cursor = Transaction().connection.cursor()
+            cursor.execute(sql, [
+                    values[p.name] if isinstance(p, _Parameter) else p
+                    for p in params])
+            return bool(cursor.rowcount)
+
+    @classmethod
     def _final_reasons(cls):
         "Return the set of the reasons that end the record as a whole"
         return {
@@ -305,16 +329,28 @@ class RecordActivity(metaclass=PoolMeta):
         if not parcels:
             return
         table = cls.__table__()
-        values = Values([
-                [id_, parcel.message_id] for id_, parcel in parcels.items()])
+        rows = {i: cls._sending_values(p) for i, p in parcels.items()}
+        names = list(next(iter(rows.values())))
+        values = Values([[i, *row.values()] for i, row in rows.items()])
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.update(
                 [table.state, table.claim, table.claimed_at,
-                    table.message_id],
+                    *(getattr(table, n) for n in names)],
                 ['sending', number, now.replace(microsecond=0),
-                    values.column2],
+                    *(getattr(values, f'column{i}')
+                        for i, _ in enumerate(names, 2))],
                 from_=[values],
                 where=table.id == values.column1))
+
+    @classmethod
+    def _sending_values(cls, parcel):
+        """
+        Return a dictionary of what is known of the parcel before its
+        hand-over.
+
+        It has the same names for all the parcels of an action.
+        """
+        return {'message_id': parcel.message_id}
 
     @classmethod
     def give_back(cls, numbers):
@@ -330,6 +366,31 @@ class RecordActivity(metaclass=PoolMeta):
             cls._update(ids, {
                     'state': 'waiting', 'claim': None, 'claimed_at': None})
         return ids
+
+
+class _Parameter:
+    "What is replaced by its value at the execution"
+
+    def __init__(self, name):
+        self.name = name
+
+
+@functools.lru_cache(maxsize=16)
+def _done_query(RecordActivity):
+    "Return the statement and its parameters"
+    table = RecordActivity.__table__()
+    id_, claim, at = map(_Parameter, ['id', 'claim', 'at'])
+    values = {
+        'state': 'done',
+        'reason': None,
+        'detail': None,
+        'ended_at': at,
+        'claimed_at': at,
+        }
+    return tuple(table.update(
+            [getattr(table, n) for n in values], list(values.values()),
+            where=(table.id == id_) & (table.claim == claim)
+            & (table.state == 'sending')))
 
 
 def _storable(text):

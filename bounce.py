@@ -6,7 +6,7 @@ The mails that come back, and those about which somebody complains.
 Where that is known from does not matter here.
 """
 
-from sql import Null, Values
+from sql import Null
 from sql.conditionals import Coalesce
 
 from trytond.model import Index, fields
@@ -61,20 +61,13 @@ class RecordActivity(metaclass=PoolMeta):
     # Sending
 
     @classmethod
-    def store_sending(cls, parcels, now, number):
-        super().store_sending(parcels, now, number)
-        for id_ in list(parcels)[:1]:
-            if cls(id_).activity.action != 'send_email':
-                return
-        if parcels:
-            table = cls.__table__()
-            values = Values([
-                    [id_, normalize(p.recipient)]
-                    for id_, p in parcels.items()])
-            Transaction().connection.cursor().execute(*table.update(
-                    [table.email_address], [values.column2],
-                    from_=[values],
-                    where=table.id == values.column1))
+    def _sending_values(cls, parcel):
+        return {
+            **super()._sending_values(parcel),
+            'email_address': (
+                normalize(parcel.recipient) if '@' in parcel.recipient
+                else None),
+            }
 
     @classmethod
     def store(cls, outcomes, now, number=None, handed_over=False):

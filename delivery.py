@@ -6,6 +6,7 @@ One conversation with the SMTP server: each message becomes an outcome.
 
 import copy
 import email
+import functools
 import logging
 import re
 import smtplib
@@ -59,6 +60,7 @@ class _Utf8Missing(Exception):
     pass
 
 
+@functools.lru_cache(maxsize=2048)
 def envelope_address(text):
     """
     Return the address as it goes into the envelope.

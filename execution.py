@@ -29,7 +29,7 @@ from trytond.transaction import Transaction
 
 from . import claim
 from .exceptions import CourierError
-from .outcome import CourierAway, Outcome, Parcel, Undone, failed
+from .outcome import CourierAway, Outcome, Parcel, Undone, done, failed
 from .retry import insist, place, transient
 
 logger = logging.getLogger(__name__)
@@ -327,9 +327,7 @@ class Run:
                 break
             self.trouble |= is_trouble(outcome)
             # What happened outside can not be undone
-            stored = insist(lambda: RecordActivity.store(
-                    {id_: outcome}, dt.datetime.now(), number,
-                    handed_over=True), factor=2)
+            stored = self.store(id_, outcome, number)
             if stored and outcome.state == 'done':
                 sent[id_] = parcel
         if parcels:
@@ -341,6 +339,19 @@ class Run:
     def is_running(self):
         "Return if what is not yet handed over still should be"
         return self.RecordActivity.is_running(self.activity_id)
+
+    def store(self, id_, outcome, number):
+        "Commit the outcome of what was handed over, return if it was"
+        now = dt.datetime.now()
+        if outcome == done():
+            try:
+                return self.RecordActivity.store_done(id_, now, number)
+            except backend.DatabaseOperationalError as exception:
+                if not transient(exception):
+                    raise
+                Transaction().rollback()
+        return insist(lambda: self.RecordActivity.store(
+                {id_: outcome}, now, number, handed_over=True), factor=2)
 
     def send(self, parcel):
         "Hand over the parcel and return its outcome"

@@ -18,7 +18,7 @@ from trytond.transaction import Transaction, active_records, inactive_records
 
 from .mixin import Readers
 from .outcome import cancelled, done, failed, skipped
-from .retry import is_database, transient
+from .retry import is_database, savepoint, transient
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -49,6 +49,8 @@ class RecordActivity(metaclass=PoolMeta):
                 outcomes.update(getattr(cls, f'_gate_{gate}')(activity, open_))
         open_ = [r for r in record_activities if r.id not in outcomes]
         if open_:
+            with inactive_records():
+                cls.fill(activity, open_)
             results = cls._execute(activity, open_)
             for record_activity in open_:
                 # What the action forgot did not happen
@@ -110,10 +112,16 @@ class RecordActivity(metaclass=PoolMeta):
                 by_target[int(target)].append(id_)
         if not by_target:
             return set(), passing
-        with active_records():
-            cursor.execute(*Target.search([
-                        ('id', 'in', list(by_target)), domains,
-                        ], order=[], query=True))
+        try:
+            with savepoint(), active_records():
+                cursor.execute(*Target.search([
+                            ('id', 'in', list(by_target)), domains,
+                            ], order=[], query=True))
+        except Exception as exception:
+            if transient(exception):
+                raise
+            # The gate which is wrong is found when they are asked
+            return set(), set()
         return {
             id_ for target, in cursor for id_ in by_target[target]}, passing
 
@@ -132,23 +140,52 @@ class RecordActivity(metaclass=PoolMeta):
 
         The targets belong to the present context and are read together.
         """
-        Record = Pool().get('marketing.automation.record')
         Target = Pool().get(activity.scenario.model)
+        rows = cls._read_targets([r.id for r in record_activities])
+        targets = Target.browse([rows[r.id][-1] for r in record_activities])
+        return {r.id: t for r, t in zip(record_activities, targets)}
+
+    @classmethod
+    def fill(cls, activity, record_activities):
+        """
+        Let the record activities know what an action needs of them, and the
+        targets their party, which is read by one statement.
+
+        Only what exists may be given.
+        """
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        Target = pool.get(activity.scenario.model)
+        rows = cls._read_targets([r.id for r in record_activities])
+        rows = [rows[r.id] for r in record_activities]
+        records = Record.browse([record for record, *_ in rows])
+        targets = Target.browse([target for *_, target in rows])
+        Target.marketing_fill(targets)
+        for record_activity, row, record, target in zip(
+                record_activities, rows, records, targets):
+            _, record_activity.test, record_activity.message_id, _ = row
+            record.record = target
+            record_activity.record = record
+
+    @classmethod
+    def _read_targets(cls, ids):
+        """
+        Return the dictionary of the record (id), if it is a test, the
+        Message-ID and the target (id) by record activity (id).
+        """
+        Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.join(
                 record, condition=table.record == record.id
                 ).select(
-                    table.id, record.record,
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, [r.id for r in record_activities])))
-        ids = {}
-        for id_, reference in cursor:
-            _, _, target = reference.partition(',')
-            ids[id_] = int(target)
-        targets = Target.browse([ids[r.id] for r in record_activities])
-        return {r.id: t for r, t in zip(record_activities, targets)}
+                    table.id, record.id, table.test, table.message_id,
+                    record.record,
+                    where=fields.SQL_OPERATORS['in'](table.id, ids)))
+        return {
+            id_: (*values, int(reference.partition(',')[2]))
+            for id_, *values, reference in cursor}
 
     @classmethod
     def still_sending(cls, number):

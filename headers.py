@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import re
 from email.utils import make_msgid
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 import idna
@@ -44,10 +45,11 @@ def message_id(base):
     return make_msgid(domain=name)
 
 
+@functools.lru_cache(maxsize=64)
 def bulk(base, database, scenario, activity):
     """
-    Return a dictionary of the headers that are the same for all mails of an
-    activity.
+    Return the headers that are the same for all mails of an activity, as a
+    mapping that can not be changed.
 
     :param base: the start of the URLs.
     :param database: the name of the database.
@@ -56,13 +58,13 @@ def bulk(base, database, scenario, activity):
     sender = hashlib.sha256(f'{database}.{name}'.encode()).hexdigest()[:12]
     if not is_name:
         name = f'{_label(name)}.localhost'
-    return {
-        'Auto-Submitted': 'auto-generated',
-        'X-Auto-Response-Suppress': 'OOF, AutoReply',
-        'Precedence': 'bulk',
-        'List-Id': f'<scenario-{scenario}.{_label(database)}.{name}>',
-        'Feedback-ID': f'{activity}:{scenario}:marketing:{sender}',
-        }
+    return MappingProxyType({
+            'Auto-Submitted': 'auto-generated',
+            'X-Auto-Response-Suppress': 'OOF, AutoReply',
+            'Precedence': 'bulk',
+            'List-Id': f'<scenario-{scenario}.{_label(database)}.{name}>',
+            'Feedback-ID': f'{activity}:{scenario}:marketing:{sender}',
+            })
 
 
 def list_unsubscribe(url, email=None, one_click=True):

@@ -313,7 +313,18 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _pass_match(cls, activity, table, record):
-        return (Literal(True), []) if not activity.scenario.leave else None
+        scenario = activity.scenario
+        if not scenario.leave:
+            return Literal(True), []
+        Target = Pool().get(scenario.model)
+        try:
+            domain = scenario.decode_domain()
+            Target.marketing_check_domain(domain)
+        except Exception as exception:
+            if transient(exception):
+                raise
+            return None
+        return Literal(True), domain
 
     @classmethod
     def _gate_match(cls, activity, record_activities):

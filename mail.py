@@ -257,9 +257,11 @@ class Activity(metaclass=PoolMeta):
             activity = self.__class__(self.id)
             targets = Target.browse(
                 [r.record.record.id for r in record_activities])
+            Target.marketing_fill(targets)
             readers = Readers()
             drafts = []
             for record_activity, target in zip(record_activities, targets):
+                record_activity.record.record = target
                 draft = Draft(activity, record_activity, target)
                 draft.render(readers.access(target))
                 drafts.append(draft)
@@ -357,7 +359,7 @@ class Draft:
     @property
     def urls(self):
         if self.stencil:
-            return self.stencil.urls(self.words)
+            return self.stencil.links(self.words)
         return self.page.urls if self.page else set()
 
     def render(self, access):
@@ -413,10 +415,13 @@ class Draft:
             return failed('address_invalid', one_line(address))
         record = self.record_activity.record
 
-        def click(url):
+        def click(url, values=None):
             if not self.click_url:
                 return url
-            return self.click_url(links[self.activity.id, url])
+            link = links[self.activity.id, url]
+            if values:
+                return self.click_url(link, values)
+            return self.click_url(link)
 
         def unsubscribe(url):
             return tracking.unsubscribe_url(
@@ -438,7 +443,8 @@ class Draft:
                 }
             if self.stencil:
                 html, text = self.stencil.fill(
-                    self.words, click, unsubscribe, self.pixel_url)
+                    self.words, click, unsubscribe, self.pixel_url,
+                    personal=True)
                 if address.isascii():
                     message = letter(*values, text, html, headers_)
                 else:

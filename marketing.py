@@ -4,6 +4,7 @@
 import datetime as dt
 import json
 import logging
+import time
 
 from trytond.i18n import gettext
 from trytond.model import (
@@ -20,6 +21,14 @@ from .mixin import MarketingAutomationMixin
 from .retry import place, transient
 
 logger = logging.getLogger(__name__)
+
+# When the activities of a scenario were found correct, by database and id
+_looked = {}
+# What they depend on may change elsewhere, so they are looked at again after
+# as many seconds
+_LOOK = 60 * 60
+# What the system writes on a scenario itself
+_OWN = {'problems', 'write_date', 'write_uid'}
 
 
 class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
@@ -348,6 +357,11 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     def _look_at_activities(cls, id_):
         "Show the activity that was correct when it was saved but is no more"
         Activity = Pool().get('marketing.automation.activity')
+        key = Transaction().database.name, id_
+        state, at = cls._activities_state(id_), time.monotonic()
+        if key in _looked and _looked[key][0] == state:
+            if at - _looked[key][1] < _LOOK:
+                return
         words = {}
         try:
             for activity in Activity.search([('scenario', '=', id_)]):
@@ -360,7 +374,29 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             logger.error(
                 "broken scenario=%s error=%s", id_, place(exception))
             words = {'error': _error_text(exception)}
+        else:
+            # What is broken may be repaired elsewhere
+            _looked[key] = state, at
         cls.set_problem(id_, 'activity', **words)
+
+    @classmethod
+    def _activities_state(cls, id_):
+        "Return what is different when the activities have changed"
+        Activity = Pool().get('marketing.automation.activity')
+        cursor = Transaction().connection.cursor()
+        rows = []
+        for Model, name, ignored in [
+                (cls, 'id', _OWN), (Activity, 'scenario', set())]:
+            table = Model.__table__()
+            columns = [
+                getattr(table, n) for n, field in sorted(Model._fields.items())
+                if n not in ignored and not isinstance(field, fields.Function)
+                and field.sql_type()]
+            cursor.execute(*table.select(
+                    *columns, where=getattr(table, name) == id_,
+                    order_by=[table.id]))
+            rows.append(cursor.fetchall())
+        return hash(repr(rows))
 
     @classmethod
     def set_problem(cls, id_, code, **words):

@@ -123,6 +123,16 @@ class MarketingAutomationMixin(Model):
             ('marketing_party', 'in', Suppression.parties_query(suppressed))]
 
     @classmethod
+    def marketing_fill(cls, records):
+        "Let the records know their party, which is read at once for all"
+        Party = Pool().get('party.party')
+        ids = cls.get_marketing_party(records, 'marketing_party')
+        known = [r for r in records if ids.get(r.id) is not None]
+        parties = Party.browse([ids[r.id] for r in known])
+        for record, party in zip(known, parties):
+            record.marketing_party = party
+
+    @classmethod
     def marketing_languages(cls, records):
         "Return a dictionary of the language code (or None) of each record"
         return cls._marketing_from_parties(records, 'marketing_languages')

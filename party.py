@@ -90,7 +90,7 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
         table = ContactMechanism.__table__()
         result = dict.fromkeys(map(int, parties))
         cursor.execute(*table.select(
-                table.party, table.id,
+                table.party, table.id, table.value,
                 where=table.id.in_(ContactMechanism.search([
                             ('party', 'in', list(result)),
                             ('type', '=', type),
@@ -99,13 +99,13 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
                     table.party.asc, table.sequence.asc.nulls_first,
                     table.id.asc]))
         first = {}
-        for party, id_ in cursor:
-            first.setdefault(party, id_)
-        mechanisms = ContactMechanism.browse(list(first.values()))
-        for mechanism in mechanisms[:1]:
-            # An instance reads also those which follow it
-            mechanism.value
-        result.update(zip(first, mechanisms))
+        for party, id_, value in cursor:
+            first.setdefault(party, (id_, value))
+        mechanisms = ContactMechanism.browse([i for i, _ in first.values()])
+        for (party, (_, value)), mechanism in zip(first.items(), mechanisms):
+            # It has been read
+            mechanism.value = value
+            result[party] = mechanism
         return result
 
 

@@ -12,7 +12,8 @@ from trytond import backend
 from trytond.transaction import Transaction, TransactionError
 
 __all__ = [
-    'begin', 'insist', 'is_database', 'place', 'savepoint', 'transient']
+    'autocommit', 'begin', 'insist', 'is_database', 'place', 'savepoint',
+    'transient']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -61,6 +62,29 @@ def insist(function, factor=1):
             if count == retry or not transient(exception):
                 raise
             time.sleep(0.02 * (count + 1))
+
+
+@contextmanager
+def autocommit():
+    """
+    Commit each statement by itself, where the database can.
+
+    Elsewhere, and where something has begun, it is committed at the end.
+    """
+    transaction = Transaction()
+    connection = transaction.connection
+    if (backend.name != 'postgresql' or connection.autocommit
+            or connection.info.transaction_status):
+        begin()
+        yield
+        transaction.commit()
+        return
+    connection.autocommit = True
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
 
 
 def begin():

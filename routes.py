@@ -18,8 +18,9 @@ from trytond.wsgi import app
 
 from . import gateway
 from .tracking import (
-    ANONYMOUS_CLICK, ANONYMOUS_OPEN, ANONYMOUS_SMS_CLICK, CLICK, OPEN,
-    SMS_CLICK, UNSUBSCRIBE, decode)
+    ANONYMOUS_CLICK, ANONYMOUS_OPEN, ANONYMOUS_PERSONAL_CLICK,
+    ANONYMOUS_SMS_CLICK, CLICK, OPEN, PERSONAL_CLICK, SMS_CLICK, UNSUBSCRIBE,
+    decode, decode_personal)
 
 # A transparent pixel
 GIF = (
@@ -155,17 +156,24 @@ def click(request, pool, token):
     return _click(request, pool, decode(CLICK, token), 'click')
 
 
+@app.route(f'/m/<database>/{PERSONAL_CLICK}/<token>', methods={'GET'})
+@recorded
+def personal_click(request, pool, token):
+    *ids, values = decode_personal(PERSONAL_CLICK, token) or (None,)
+    return _click(request, pool, ids, 'click', values)
+
+
 @app.route(f'/m/<database>/{SMS_CLICK}/<token>', methods={'GET'})
 @recorded
 def sms_click(request, pool, token):
     return _click(request, pool, decode(SMS_CLICK, token), 'sms_click')
 
 
-def _click(request, pool, ids, kind):
+def _click(request, pool, ids, kind, values=None):
     Hit = pool.get('marketing.automation.hit')
     Link = pool.get('marketing.automation.link')
     record_activity, link = ids or (None, None)
-    url = Link.target(link) if link else None
+    url = Link.target(link, values) if link else None
     if not url:
         return _unknown(request, pool)
     if request.method == 'GET':
@@ -192,17 +200,26 @@ def anonymous_click(request, pool, token):
     return _anonymous_click(request, pool, decode(ANONYMOUS_CLICK, token))
 
 
+@app.route(
+    f'/m/<database>/{ANONYMOUS_PERSONAL_CLICK}/<token>', methods={'GET'})
+@recorded
+def anonymous_personal_click(request, pool, token):
+    *ids, values = decode_personal(
+        ANONYMOUS_PERSONAL_CLICK, token) or (None,)
+    return _anonymous_click(request, pool, ids, values)
+
+
 @app.route(f'/m/<database>/{ANONYMOUS_SMS_CLICK}/<token>', methods={'GET'})
 @recorded
 def anonymous_sms_click(request, pool, token):
     return _anonymous_click(request, pool, decode(ANONYMOUS_SMS_CLICK, token))
 
 
-def _anonymous_click(request, pool, ids):
+def _anonymous_click(request, pool, ids, values=None):
     Link = pool.get('marketing.automation.link')
     Tally = pool.get('marketing.automation.tally')
     activity, link = ids or (None, None)
-    url = Link.target(link) if link else None
+    url = Link.target(link, values) if link else None
     if not url:
         return _unknown(request, pool)
     if request.method == 'GET':

@@ -6,7 +6,7 @@ Tokens that tell nothing, can not be forged and are short enough for a URL.
 A token is ``base64url(key number | tag | ciphertext)``.  It is sealed in the
 way of SIV (:rfc:`5297`): the tag authenticates the kind and the payload, and
 it is the nonce with which the payload is encrypted.  The payload is a sequence
-of varints.
+of varints, which a text may follow.
 """
 
 import base64
@@ -14,11 +14,12 @@ import functools
 import hashlib
 import hmac
 
-__all__ = ['seal', 'unseal']
+__all__ = ['seal', 'seal_text', 'unseal', 'unseal_text']
 
 _TAG = 12
 # With the kind and the slashes of the URL it makes 40 characters
 _TOKEN = 37
+_TEXT_TOKEN = 600
 
 
 def _pack(numbers):
@@ -52,8 +53,11 @@ def _derive(key):
 
 
 def _crypt(key, tag, payload):
-    stream = hmac.digest(key, tag, hashlib.sha256)
-    size = len(payload)
+    stream, size = hmac.digest(key, tag, hashlib.sha256), len(payload)
+    counter = 0
+    while len(stream) < size:
+        counter += 1
+        stream += hmac.digest(key, tag + bytes([counter]), hashlib.sha256)
     return (
         int.from_bytes(payload, 'big') ^ int.from_bytes(stream[:size], 'big')
         ).to_bytes(size, 'big')
@@ -63,30 +67,37 @@ def _tag(key, kind, payload):
     return hmac.digest(key, kind.encode() + payload, hashlib.sha256)[:_TAG]
 
 
+def _seal(number, key, kind, payload):
+    mac, encryption = _derive(key)
+    tag = _tag(mac, kind, payload)
+    token = base64.urlsafe_b64encode(
+        bytes([number]) + tag + _crypt(encryption, tag, payload))
+    return token.decode('ascii').rstrip('=')
+
+
 def seal(number, key, kind, numbers):
     """
     Return the token of the positive numbers.
 
     :param number: the number of the key, less than 256.
     """
-    payload = _pack(numbers)
-    mac, encryption = _derive(key)
-    tag = _tag(mac, kind, payload)
-    token = base64.urlsafe_b64encode(
-        bytes([number]) + tag + _crypt(encryption, tag, payload))
-    token = token.decode('ascii').rstrip('=')
+    token = _seal(number, key, kind, _pack(numbers))
     if not all(n > 0 for n in numbers) or len(token) > _TOKEN:
         raise ValueError("numbers out of range")
     return token
 
 
-def unseal(keys, kind, token):
-    """
-    Return the numbers of the token or None if it is not genuine.
+def seal_text(number, key, kind, numbers, text):
+    "Return the token of the positive numbers and the text"
+    token = _seal(number, key, kind, _pack(numbers) + text.encode('utf-8'))
+    if not all(n > 0 for n in numbers) or len(token) > _TEXT_TOKEN:
+        raise ValueError("numbers or text out of range")
+    return token
 
-    :param keys: a dictionary of the keys by their number.
-    """
-    if len(token) > _TOKEN:
+
+def _unseal(keys, kind, token, size):
+    "Return the payload of the token or None if it is not genuine"
+    if len(token) > size:
         return None
     try:
         content = base64.urlsafe_b64decode(token + '=' * (-len(token) % 4))
@@ -102,7 +113,34 @@ def unseal(keys, kind, token):
     payload = _crypt(encryption, tag, content[_TAG + 1:])
     if not hmac.compare_digest(tag, _tag(mac, kind, payload)):
         return None
+    return payload
+
+
+def unseal(keys, kind, token):
+    """
+    Return the numbers of the token or None if it is not genuine.
+
+    :param keys: a dictionary of the keys by their number.
+    """
+    payload = _unseal(keys, kind, token, _TOKEN)
+    if payload is None:
+        return None
     numbers = _unpack(payload)
     if _pack(numbers) != payload:
         return None
     return numbers
+
+
+def unseal_text(keys, kind, token, count):
+    "Return so many numbers and the text of the token or None (see unseal)"
+    payload = _unseal(keys, kind, token, _TEXT_TOKEN)
+    if payload is None:
+        return None
+    numbers = _unpack(payload)[:count]
+    packed = _pack(numbers)
+    if len(numbers) != count or not payload.startswith(packed):
+        return None
+    try:
+        return numbers, payload[len(packed):].decode('utf-8')
+    except UnicodeDecodeError:
+        return None

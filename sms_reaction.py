@@ -4,12 +4,11 @@
 What becomes of a SMS: what was sent, and what the recipient did.
 """
 
-from sql import Null, Values
+from sql import Null
 
 from trytond.model import Index, ModelView, dualmethod, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Transaction
 
 from .gateway import SMS
 
@@ -131,20 +130,12 @@ class RecordActivity(metaclass=PoolMeta):
     # Sending
 
     @classmethod
-    def store_sending(cls, parcels, now, number):
-        super().store_sending(parcels, now, number)
-        rows = [
-            [id_, parcel.recipient, parcel.content.segments]
-            for id_, parcel in parcels.items()
-            if isinstance(parcel.content, SMS)]
-        if rows:
-            table = cls.__table__()
-            values = Values(rows)
-            Transaction().connection.cursor().execute(*table.update(
-                    [table.sms_number, table.sms_segments],
-                    [values.column2, values.column3],
-                    from_=[values],
-                    where=table.id == values.column1))
+    def _sending_values(cls, parcel):
+        values = super()._sending_values(parcel)
+        if isinstance(parcel.content, SMS):
+            values['sms_number'] = parcel.recipient
+            values['sms_segments'] = parcel.content.segments
+        return values
 
     @classmethod
     def store(cls, outcomes, now, number=None, handed_over=False):

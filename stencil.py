@@ -48,6 +48,9 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
     r"(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 _LINE = 78
+# What the URL of a click can contain
+_VALUES = 200
+_ELLIPSIS = '\N{HORIZONTAL ELLIPSIS}'
 _SAMPLE = 'https://sample.example.com/m/'
 
 
@@ -136,23 +139,49 @@ class Stencil:
         self._count += 1
         return place(self._count - 1, url=True)
 
+    def links(self, words):
+        """
+        Return the set of the URLs to which the links go, as a tuple of the
+        texts around the words if it has words.
+        """
+        links = {self._link(url, words)[0] for url, _ in self._clicks}
+        links.update(_fill(url, words) for url, _ in self._ends)
+        return links - {''}
+
+    def _link(self, parts, words):
+        "Return the URL, or the texts around its words and the words"
+        if len(parts) == 1:
+            return parts[0], None
+        values = [words[n] for n in parts[1::2]]
+        texts = parts[0::2]
+        if (sum(map(len, values)) > _VALUES
+                or any(_ELLIPSIS in text for text in texts)):
+            return _fill(parts, words), None
+        return tuple(texts), values
+
     def urls(self, words):
         "Return the set of the URLs to which the links go"
         return {
             _fill(url, words) for url, _ in [*self._clicks, *self._ends]
             } - {''}
 
-    def fill(self, words, click, unsubscribe, pixel):
+    def fill(self, words, click, unsubscribe, pixel, personal=False):
         """
         Return the HTML and the text part with the words.
 
         :param click: the function that returns what replaces a URL.
         :param unsubscribe: the one for the links that end the subscription.
         :param pixel: the URL of the pixel.
+        :param personal: whether click is called with the texts around the
+            words and the words, for the URLs that have any.
         """
         values = [*words, *[None] * (self._count - len(words))]
         for url, number in self._clicks:
-            values[number] = click(_fill(url, words))
+            if personal:
+                url, contained = self._link(url, words)
+                values[number] = click(url, contained)
+            else:
+                values[number] = click(_fill(url, words))
         for url, number in self._ends:
             values[number] = unsubscribe(_fill(url, words) or None)
         values[self._pixel] = pixel

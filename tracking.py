@@ -21,11 +21,12 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .seal import seal, unseal
+from .seal import seal, seal_text, unseal, unseal_text
 
 __all__ = [
     'BOUNCE',
     'OPEN', 'CLICK', 'UNSUBSCRIBE', 'ANONYMOUS_OPEN', 'ANONYMOUS_CLICK',
+    'PERSONAL_CLICK', 'ANONYMOUS_PERSONAL_CLICK', 'decode_personal',
     'decode', 'encode', 'base', 'open_url', 'click_url', 'unsubscribe_url',
     'anonymous_open_url', 'anonymous_click_url',
     'SMS_CLICK', 'ANONYMOUS_SMS_CLICK', 'sms_base', 'sms_url',
@@ -34,6 +35,8 @@ __all__ = [
 OPEN, CLICK, UNSUBSCRIBE = 'o', 'c', 'u'
 # Those that tell of which activity but not of which recipient
 ANONYMOUS_OPEN, ANONYMOUS_CLICK = 'p', 'a'
+# The links that contain values of the recipient
+PERSONAL_CLICK, ANONYMOUS_PERSONAL_CLICK = 'l', 'w'
 # The links of SMS, as short as possible
 SMS_CLICK, ANONYMOUS_SMS_CLICK = 's', 't'
 
@@ -52,6 +55,9 @@ _NUMBERS = {
     }
 
 _SLICE = 500
+# What stands for a value in a URL
+_PLACE = '\N{HORIZONTAL ELLIPSIS}'
+_SEPARATOR = '\0'
 
 
 # Tokens
@@ -75,6 +81,19 @@ def decode(kind, token):
         return None
     id, link = (*numbers, None)[:2]
     return id, link
+
+
+def decode_personal(kind, token):
+    """
+    Return the id, the link and the list of the values of the token, or None if
+    the token has not been made by this database for the kind.
+    """
+    Secret = Pool().get('marketing.automation.secret')
+    content = unseal_text(Secret.keys(), kind, token, 2)
+    if content is None:
+        return None
+    (id, link), text = content
+    return id, link, text.split(_SEPARATOR)
 
 
 # URLs
@@ -135,11 +154,27 @@ def _web_url(url):
     return None
 
 
+def _personal_url(kind, id, link, values):
+    Secret = Pool().get('marketing.automation.secret')
+    prefix = _prefix(base(), Transaction().database.name)
+    number, key = Secret.current()
+    token = seal_text(
+        number, key, kind, [id, link], _SEPARATOR.join(values))
+    return f'{prefix}/{kind}/{token}'
+
+
 def open_url(record_activity):
     return _url(OPEN, record_activity)
 
 
-def click_url(record_activity, link):
+def click_url(record_activity, link, values=None):
+    """
+    Return the URL of a click.
+
+    :param values: what the link of a pattern contains, see `Link.ids`.
+    """
+    if values:
+        return _personal_url(PERSONAL_CLICK, record_activity, link, values)
     return _url(CLICK, record_activity, link)
 
 
@@ -147,7 +182,9 @@ def anonymous_open_url(activity):
     return _url(ANONYMOUS_OPEN, activity)
 
 
-def anonymous_click_url(activity, link):
+def anonymous_click_url(activity, link, values=None):
+    if values:
+        return _personal_url(ANONYMOUS_PERSONAL_CLICK, activity, link, values)
     return _url(ANONYMOUS_CLICK, activity, link)
 
 
@@ -202,15 +239,23 @@ class Link(ModelSQL, ModelView):
         Return a dictionary of the link id for each pair of activity id and
         URL; those that do not exist yet are created.
 
+        Instead of the URL it may be a tuple of the texts around the values
+        that are different for each recipient: they have one link in common.
+
         The number of queries does not depend on the number of pairs (up to
         some hundreds).
         """
         keys, urls = {}, {}
         for activity, url in pairs:
-            clean = cls._clean(url)
-            digest = hashlib.sha256(clean.encode('utf-8')).hexdigest()
+            if isinstance(url, tuple):
+                parts = [cls._clean(part) for part in url]
+            else:
+                parts = [cls._clean(url)]
+            # No URL contains the separator
+            digest = hashlib.sha256(
+                _SEPARATOR.join(parts).encode('utf-8')).hexdigest()
             key = keys[activity, url] = (activity, digest)
-            urls[key] = clean
+            urls[key] = _PLACE.join(parts)
         ids = cls._find(urls)
         if missing := sorted(urls.keys() - ids.keys()):
             cls._insert([(*key, urls[key]) for key in missing])
@@ -218,8 +263,12 @@ class Link(ModelSQL, ModelView):
         return {pair: ids[key] for pair, key in keys.items()}
 
     @classmethod
-    def target(cls, id):
-        "Return the URL to which a click on the link goes or None"
+    def target(cls, id, values=None):
+        """
+        Return the URL to which a click on the link goes or None.
+
+        :param values: those of the recipient if it is the link of a pattern.
+        """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         url = cls._target_cache.get(id)
         if url is None:
@@ -227,6 +276,11 @@ class Link(ModelSQL, ModelView):
                 return None
             link, = links
             url = cls._target_cache.set(id, link.url)
+        if values:
+            first, *parts = url.split(_PLACE)
+            if len(parts) != len(values):
+                return None
+            url = first + ''.join(v + p for v, p in zip(values, parts))
         if hasattr(RecordActivity, 'add_utm_parameters'):
             try:
                 # The record activity of the click may be deleted, but the

@@ -63,7 +63,7 @@ def create_database(uri):
     password = Path(os.environ['TRYTONPASSFILE'])
     password.write_text('benchmark-1')
     subprocess.run([
-            Path(sys.executable).parent / 'trytond-admin', '-d', NAME,
+            sys.executable, '-m', 'trytond.cli.admin', '-d', NAME,
             '--email', 'admin@example.com', '-l', 'en',
             '-u', 'ir', 'res', 'marketing_automation',
             '--activate-dependencies'],

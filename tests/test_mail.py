@@ -5,6 +5,8 @@ import datetime as dt
 import unittest
 
 from trytond.modules.marketing_automation.outcome import Parcel
+from trytond.modules.marketing_automation.tracking import (
+    PERSONAL_CLICK, decode_personal)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -218,11 +220,18 @@ class MailTestCase(MailMixin, unittest.TestCase):
         "Test a link with a value of the record"
         Link = Pool().get('marketing.automation.link')
         party = self.create_party()
-        self.mail(email_template=(
+        message, _, _ = self.mail(email_template=(
                 '<a href="https://example.com/?a=1&amp;id=${record.id}">A</a>'
                 ))
         link, = Link.search([])
-        self.assertEqual(link.url, f'https://example.com/?a=1&id={party.id}')
+        self.assertEqual(
+            link.url, 'https://example.com/?a=1&id=\N{HORIZONTAL ELLIPSIS}')
+        urls, _ = links(message)
+        _, link_id, values = decode_personal(
+            PERSONAL_CLICK, urls['A'].rpartition('/')[2])
+        self.assertEqual(
+            Link.target(link_id, values),
+            f'https://example.com/?a=1&id={party.id}')
 
     @with_transaction()
     def test_skipped(self):

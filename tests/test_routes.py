@@ -13,7 +13,9 @@ from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
-from ..tracking import CLICK, OPEN, UNSUBSCRIBE, encode
+from ..tracking import (
+    CLICK, OPEN, PERSONAL_CLICK, UNSUBSCRIBE, anonymous_click_url, base,
+    click_url, encode)
 from .test_statements import executed
 from .test_tracking import configure, count_hits, create_record_activity
 
@@ -149,6 +151,64 @@ class StatementsTestCase(RoutesTestCase):
                     self.assertLess(response.status_code, 400)
                     self.assertLessEqual(
                         len(statements), limit, '\n'.join(statements))
+
+
+class PersonalTestCase(RoutesTestCase):
+    "Test the links that contain values of the recipient"
+    parts = 'https://shop.example/', '/cart?id=', '#c'
+
+    def setUp(self):
+        super().setUp()
+        configure(self, 'marketing', 'automation_base', 'https://m.example')
+
+    @with_transaction()
+    def personal(self, get_url, id, values):
+        Link = Pool().get('marketing.automation.link')
+        link, = Link.ids({(self.activity, self.parts)}).values()
+        Transaction().commit()
+        return link, get_url(id, link, values)[len(base()):]
+
+    def test_click(self):
+        "Test the values complete the URL of the template"
+        values = ['jane', '42']
+        link, url = self.personal(click_url, self.record_activity, values)
+        response = self.client().get(url)
+
+        self.assertEqual(response.status_code, 302)
+        self.assertEqual(
+            response.headers['Location'],
+            'https://shop.example/jane/cart?id=42#c')
+        self.assertEqual(self.hits(
+                kind='click', record_activity=self.record_activity,
+                link=link), 1)
+        self.assertEqual(
+            self.personal(click_url, 1, ['joe', '7'])[0], link)
+
+    def test_anonymous(self):
+        "Test the values are in the links of who is not known, too"
+        _, url = self.personal(anonymous_click_url, self.activity, ['a', 'b'])
+
+        self.assertEqual(
+            self.client().get(url).headers['Location'],
+            'https://shop.example/a/cart?id=b#c')
+        self.assertEqual(self.hits(), 0)
+
+    def test_foreign(self):
+        "Test nothing else is a link"
+        link, url = self.personal(click_url, self.record_activity, ['a', 'b'])
+        start, _, token = url.rpartition('/')
+        _, other = self.personal(
+            anonymous_click_url, self.activity, ['a', 'b'])
+        _, too_few = self.personal(click_url, self.record_activity, ['a'])
+        for url in [
+                f'{start}/{token[:-1]}', f'{start}/{token}A', f'{start}/x',
+                f'{start}/{other.rpartition("/")[2]}', too_few,
+                self.url(PERSONAL_CLICK, self.record_activity, link),
+                self.url(CLICK, self.record_activity, link).replace(
+                    f'/{CLICK}/', f'/{PERSONAL_CLICK}/')]:
+            with self.subTest(url=url):
+                self.assertUnknown(self.client().get(url))
+        self.assertEqual(self.hits(), 0)
 
 
 class OpenTestCase(RoutesTestCase):

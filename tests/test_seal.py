@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from trytond.modules.marketing_automation import seal as module
 from trytond.modules.marketing_automation.agent import agent_family
-from trytond.modules.marketing_automation.seal import seal, unseal
+from trytond.modules.marketing_automation.seal import (
+    seal, seal_text, unseal, unseal_text)
 
 KEYS = {0: 'former', 7: 'current', 255: 'other'}
 ids = st.integers(min_value=1, max_value=2 ** 31 - 1)
@@ -34,6 +35,27 @@ class SealTestCase(unittest.TestCase):
         self.assertEqual(unseal(KEYS, kind, token), values)
         self.assertLessEqual(len(f'/{kind}/{token}'), 40)
         self.assertLessEqual(set(token), set(ALPHABET))
+
+    @given(st.sampled_from(list(KEYS)), kinds, numbers, st.text(max_size=90))
+    def test_text(self, number, kind, values, text):
+        "Test what is sealed with a text is unsealed with it and else not"
+        token = seal_text(number, KEYS[number], kind, values, text)
+
+        self.assertEqual(
+            unseal_text(KEYS, kind, token, len(values)), (values, text))
+        for index in {0, len(token) // 2, len(token) - 1}:
+            other = 'A' if token[index] != 'A' else 'B'
+            broken = token[:index] + other + token[index + 1:]
+            self.assertIsNone(
+                unseal_text(KEYS, kind, broken, len(values)))
+        self.assertIsNone(unseal_text(KEYS, 'x', token, len(values)))
+        self.assertIsNone(unseal_text({}, kind, token, len(values)))
+
+    def test_text_long(self):
+        "Test a text has a maximum length"
+        with self.assertRaises(ValueError):
+            seal_text(7, KEYS[7], 'l', (1, 2), 'x' * 600)
+        self.assertIsNone(unseal_text(KEYS, 'l', 'A' * 2000, 2))
 
     @given(kinds, kinds, numbers)
     def test_kind(self, kind, other, values):

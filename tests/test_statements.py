@@ -216,6 +216,18 @@ class StatementsTestCase(unittest.TestCase):
             self.execute, lambda count: self.entered(count, mails=True))
 
     @with_transaction()
+    def test_links(self):
+        "Test a link is a row for all mails, also if it contains their values"
+        Link = Pool().get('marketing.automation.link')
+        activity, ids = self.entered(FEW, mails=True)
+        with self.task():
+            self.execute(activity, ids)
+        self.assertEqual(
+            {l.url for l in Link.search([('activity', '=', activity)])}, {
+                'https://shop.example.com/',
+                'https://shop.example.com/cart/\N{HORIZONTAL ELLIPSIS}'})
+
+    @with_transaction()
     def test_outcome(self):
         "Test the outcome of one mail is one statement"
         RecordActivity = Pool().get('marketing.automation.record.activity')

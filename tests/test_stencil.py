@@ -110,6 +110,30 @@ class StencilTestCase(unittest.TestCase):
         self.assertEqual(
             (*result, stencil.urls(others)), expected)
 
+    def test_personal(self):
+        "Test a URL with words is one link for all of them"
+        template = Markup(
+            '<html><body><a href="https://example.com/">all</a>'
+            '<a href="https://example.com/${a}?b=${b}">one</a></body></html>')
+        context = {'a': "Alice", 'b': "Bob"}
+        _, words, outline = template.shape(context)
+        stencil = Stencil.cut(outline, words, Page(template.render(context)))
+        pattern = 'https://example.com/', '?b=', ''
+        self.assertEqual(
+            stencil.links(words), {'https://example.com/', pattern})
+        # What is too long for a token
+        long = 'https://example.com/%s?b=b' % ('x' * 300)
+        self.assertEqual(
+            stencil.links(['x' * 300, 'b']), {'https://example.com/', long})
+        clicked = []
+
+        def click(url, values):
+            clicked.append((url, values))
+            return 'https://example.com/m/'
+        stencil.fill(words, click, unsubscribe, PIXEL, personal=True)
+        self.assertEqual(clicked, [
+                ('https://example.com/', None), (pattern, ['Alice', 'Bob'])])
+
     def test_used(self):
         "Test the usual mails have a stencil"
         for fragment in FRAGMENTS[:9] + FRAGMENTS[13:15] + FRAGMENTS[20:21]:

@@ -24,7 +24,7 @@ ROOMS = {
     'reach': {'domain', 'key', 'retry'},
     'sentence': set(),
     # records
-    'batch': set(),
+    'batch': {'retry'},
     'breaker': {'retry'},
     'claim': set(),
     'entry': set(),
