@@ -11,7 +11,8 @@ from trytond.modules.marketing_automation.outcome import (
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+    DB_NAME, activate_module, drop_db, with_transaction)
+from trytond.transaction import Transaction
 
 from .test_consent import (
     RECORD, RECORD_ACTIVITY, create_party, create_scenario, enter, state)
@@ -152,6 +153,13 @@ class QueueTestCase(unittest.TestCase):
     def setUpClass(cls):
         cls.addClassCleanup(drop_db)
         activate_module('marketing_automation')
+
+    def setUp(self):
+        # What is executed commits, also what other tests have queued
+        with Transaction().start(DB_NAME, 1) as transaction:
+            Queue = Pool().get(QUEUE)
+            Queue.delete(Queue.search([]))
+            transaction.commit()
 
     def tasks(self):
         return [
