@@ -29,8 +29,18 @@ RATES = {
         'email_open_rate': ('email_opened', 'record_count'),
         'email_click_rate': ('email_clicked', 'record_count'),
         'email_click_through_rate': ('email_clicked', 'email_opened'),
+        'email_reply_rate': ('email_replied', 'record_count'),
+        'email_bounce_rate': ('email_bounced', 'handed_over'),
+        'email_unsubscribe_rate': ('email_unsubscribed', 'record_count'),
+        'sms_click_rate': ('sms_clicked', 'record_count'),
+        'sms_bounce_rate': ('sms_bounced', 'handed_over'),
+        'todo_done_rate': ('todo_done', 'record_count'),
         },
     }
+BOUNCES = ['email_bounced', 'sms_bounced']
+EVENTS = [
+    'email_opened', 'email_clicked', 'email_replied', 'email_unsubscribed',
+    'sms_clicked', 'todo_done', *BOUNCES]
 BLOCKS = '▁▂▃▄▅▆▇█'
 
 
@@ -129,20 +139,23 @@ def facts(model):
                 yield scenario, (ended or created).date(), (
                     'record_count_blocked')
     else:
-        for activity, state, ended, at, created, opened, clicked in rows(
+        for activity, state, ended, at, created, *happened in rows(
                 'marketing.automation.record.activity',
                 'activity', 'state', 'ended_at', 'at', 'create_date',
-                'email_opened', 'email_clicked'):
+                *EVENTS):
+            if state in {'waiting', 'sending'}:
+                continue
+            date = (ended or at or created).date()
+            events = {e for e, h in zip(EVENTS, happened) if h}
             if state == 'done':
-                date = (ended or at or created).date()
                 yield activity, date, 'record_count'
-                if opened:
-                    yield activity, date, 'email_opened'
-                if clicked:
-                    yield activity, date, 'email_clicked'
-            elif state not in {'waiting', 'sending'}:
-                date = (ended or at or created).date()
+            else:
                 yield activity, date, f'{state}_count'
+                events &= set(BOUNCES) if state == 'failed' else set()
+            for event in events:
+                yield activity, date, event
+            if state == 'done' or events:
+                yield activity, date, 'handed_over'
 
 
 def expected_figures(model):
@@ -220,5 +233,6 @@ def fill(seed):
                     at=moment() if rand.random() < .9 else None,
                     ended_at=moment() if rand.random() < .7 else None,
                     email_opened=opened,
-                    email_clicked=opened and rand.random() < .5)
+                    email_clicked=opened and rand.random() < .5,
+                    **{e: rand.random() < .3 for e in EVENTS[2:]})
     return scenarios

@@ -15,8 +15,9 @@ from trytond.tests.test_tryton import (
 from trytond.transaction import Transaction
 
 from .history import (
-    ACTIVITY, RATES, SCENARIO, create_record_activities, create_records,
-    create_scenarios, expected_figures, expected_rows, fill, set_values)
+    ACTIVITY, EVENTS, RATES, SCENARIO, create_record_activities,
+    create_records, create_scenarios, expected_figures, expected_rows, fill,
+    set_values)
 
 COUNTER = 'marketing.automation.counter'
 RECORD = 'marketing.automation.record'
@@ -108,12 +109,11 @@ class CounterTestCase(unittest.TestCase):
         def change():
             set_values(some(RecordActivity),
                 state=rand.choice(STATES), ended_at=moment(),
-                email_opened=rand.random() < .5)
+                **{e: rand.random() < .5 for e in EVENTS})
 
         def react():
             RecordActivity.apply_events([
-                    (r.id, rand.choice(['email_opened', 'email_clicked']),
-                        moment())
+                    (r.id, rand.choice(EVENTS), moment())
                     for r in some(RecordActivity, ('state', '=', 'done'))])
 
         def retry():

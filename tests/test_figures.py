@@ -9,6 +9,7 @@ from dateutil.relativedelta import relativedelta
 
 from trytond.modules.marketing_automation.reporting import STATES, TREND_LENGTH
 from trytond.pool import Pool
+from trytond.pyson import PYSONDecoder, PYSONEncoder
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
@@ -78,6 +79,51 @@ class FiguresTestCase(unittest.TestCase):
         self.assertIsNone(scenario.block_rate)
         self.assertIsNone(activity.email_open_rate)
         self.assertIsNone(activity.email_click_through_rate)
+        self.assertIsNone(activity.email_bounce_rate)
+        self.assertIsNone(activity.todo_done_rate)
+
+    @with_transaction()
+    def test_bounced(self):
+        "What was refused at once has been handed over as well"
+        scenario, = create_scenarios(1)
+        activity, = scenario.activities
+        done = create_record_activities(
+            activity, create_records(scenario, 6))
+        now = dt.datetime.now()
+        set_values(done[:3], state='done', ended_at=now)
+        set_values(done[3:5], state='failed', ended_at=now)
+        set_values(done[5:], state='cancelled', ended_at=now)
+        for name, rate in [
+                ('email_bounced', 'email_bounce_rate'),
+                ('sms_bounced', 'sms_bounce_rate')]:
+            # One came back, one was refused, one was never sent
+            set_values([done[0], done[3], done[5]], **{name: True})
+            with self.subTest(name=name):
+                read = Pool().get(ACTIVITY)(activity.id)
+                self.assertEqual(read.record_count, 3)
+                self.assertEqual(read.handed_over, 4)
+                self.assertEqual(getattr(read, name), 2)
+                self.assertEqual(getattr(read, rate), .5)
+
+    @with_transaction()
+    def test_actions(self):
+        "The form shows only the figures of the action"
+        Activity = Pool().get(ACTIVITY)
+        names = set(RATES[ACTIVITY]) | {
+            n for ns in RATES[ACTIVITY].values() for n in ns}
+        for action, prefixes in [
+                ('send_email', ('email_', 'handed_')),
+                ('send_sms', ('sms_', 'handed_')),
+                ('todo', ('todo_',)),
+                (None, ('-',))]:
+            values = {n: 1 for n in names} | {'action': action}
+            shown = {
+                n for n in names - {'record_count'}
+                if not PYSONDecoder(values).decode(PYSONEncoder().encode(
+                        Activity._fields[n].states['invisible']))}
+            with self.subTest(action=action):
+                self.assertEqual(shown, {
+                        n for n in names if n.startswith(prefixes)})
 
     @with_transaction()
     def test_trend(self):
@@ -118,6 +164,8 @@ class FiguresTestCase(unittest.TestCase):
             expected = expected_rows(model, 'month', dt.date.min, today)
             for subject in Pool().get(model).search([]):
                 for rate in RATES[model]:
+                    if f'{rate}_trend' not in subject._fields:
+                        continue
                     values = [
                         expected.get((subject.id, m), {}).get(rate) or 0
                         for m in months]

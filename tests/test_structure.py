@@ -148,6 +148,7 @@ ROOMS = {
     'exceptions': set(),
     'counter': {'retry'},
     'counting': {'counter'},
+    'event_figures': {'kinds'},
     'figures': set(),
     'ir': set(),
     'outcome': set(),
