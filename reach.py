@@ -239,7 +239,7 @@ class Record(metaclass=PoolMeta):
         matching = clauses.pop('matching')
         cursor = Transaction().connection.cursor()
         cursor.execute(*target.select(
-                Count(Literal('*')),
+                Count(Literal(1)),
                 *[Coalesce(Sum(Case((c, 1), else_=0)), 0)
                     for c in clauses.values()],
                 where=matching))

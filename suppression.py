@@ -241,7 +241,7 @@ class Suppression(ModelSQL, ModelView):
         cursor = Transaction().connection.cursor()
         table = RecordActivity.__table__()
         cursor.execute(*table.select(
-                Count(Literal('*')),
+                Count(Literal(1)),
                 where=(table.email_address == normalize(address))
                 & (table.email_bounce == 'soft')
                 & (table.email_bounced_at > since)))
