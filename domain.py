@@ -11,10 +11,14 @@ from trytond.i18n import gettext
 from trytond.model import ModelStorage
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
+from trytond.transaction import check_access
 
 from .reader import is_offered
 
 __all__ = ['check_fields', 'decode', 'describe']
+
+# How many records are named
+_NAMED = 100
 
 
 def decode(text):
@@ -136,11 +140,22 @@ def _words(Model, clause):
         Model = _target(Model._fields[name], target)
     if operator.endswith('where') and Model:
         words = ', '.join(_lines(Model, value))
-    elif isinstance(value, (list, tuple)):
-        words = ', '.join(_value(v, selection) for v in value)
     else:
-        words = _value(value, selection)
+        values = value if isinstance(value, (list, tuple)) else [value]
+        names = _names(Model, values) if Model else {}
+        words = ', '.join(
+            names[v] if type(v) is int and v in names
+            else _value(v, selection) for v in values)
     return f"{' / '.join(labels)} {operator} {words}"
+
+
+def _names(Model, values):
+    "Return a dictionary of the names of the records which may be read"
+    ids = [v for v in values if type(v) is int][:_NAMED]
+    with check_access():
+        return {
+            r.id: r.rec_name for r in Model.search(
+                [('id', 'in', ids)], order=[])} if ids else {}
 
 
 def _selection(Model, name):

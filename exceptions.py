@@ -13,6 +13,10 @@ class GoalError(ValidationError):
     "The goal can not be searched"
 
 
+class AudienceError(ValidationError):
+    "The audience, or one of its rules, can not be searched"
+
+
 class UnicityError(ValidationError):
     "The values of the field can not be compared"
 

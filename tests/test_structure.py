@@ -14,6 +14,10 @@ ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
     'activity': {'condition', 'mixin', 'reader'},
+    'audience': {'domain', 'retry'},
+    'audience_field': {'reader'},
+    'audience_rule': {'audience_field'},
+    'audience_use': {'audience', 'domain', 'retry'},
     'condition': set(),
     'domain': {'reader'},
     'marketing': {'domain', 'mixin', 'reader', 'retry'},
