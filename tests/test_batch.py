@@ -161,10 +161,13 @@ class QueueTestCase(unittest.TestCase):
             Queue.delete(Queue.search([]))
             transaction.commit()
 
-    def tasks(self):
-        return [
+    def tasks(self, *activities):
+        "Return the tasks of the activities, or all"
+        tasks = [
             (t.data['method'], list(t.data['instances']))
             for t in Pool().get(QUEUE).search([])]
+        ids = {a.id for a in activities}
+        return [t for t in tasks if not ids or ids & set(t[1])]
 
     @with_transaction()
     def test_reaction(self):
@@ -174,10 +177,11 @@ class QueueTestCase(unittest.TestCase):
         _, activity, waiting = create_scenario(
             parties=[create_party(), create_party()])
         RecordActivity.react()
-        self.assertEqual(self.tasks(), [])
+        self.assertEqual(self.tasks(activity), [])
         for _ in range(2):
             RecordActivity.react(waiting)
-            self.assertEqual(self.tasks(), [('execute', [activity.id])])
+            self.assertEqual(
+                self.tasks(activity), [('execute', [activity.id])])
 
     @with_transaction()
     def test_pending(self):
