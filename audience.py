@@ -250,7 +250,6 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
             return {
                 'res_model': audience.model,
                 'pyson_domain': audience.domain,
-                'name': audience.rec_name,
                 }
 
 

@@ -199,8 +199,7 @@ class Scenario(metaclass=PoolMeta):
             'res_model': self.model,
             'pyson_domain': PYSONEncoder().encode([
                     ('marketing_reach', '=', f'{self.id},{part}')]),
-            'name': f'{self.__names__(f"reach_{part}")["field"]} '
-            f'({self.rec_name})',
+            'name': self.__names__(f'reach_{part}')['field'],
             }
 
 
