@@ -143,7 +143,7 @@ class ExchangeTestCase(unittest.TestCase):
         self.assertEqual(values['unsubscribable'], False)
         self.assertNotIn('state', values)
         self.assertNotIn('active', values)
-        second, first = values['activities']
+        first, second = values['activities']
         self.assertEqual(
             first['name'], {'en': "B first", 'de': "Erste"})
         self.assertEqual(

@@ -101,7 +101,9 @@ class FilterTestCase(FlowTestCase):
             Scenario = Pool().get('marketing.automation.scenario')
             Activity = Pool().get('marketing.automation.activity')
             Scenario.write(Scenario.search([]), {
-                    'domain': '[["name", "=", "nobody"]]'})
+                    'domain': '[["name", "=", "nobody"]]',
+                    'leave': False,
+                    })
             self.assertEqual(
                 Activity(activities["Mail"]).applied_filter,
                 "Name = nobody")

@@ -362,9 +362,12 @@ class MarketingTestCase(unittest.TestCase):
             for name, Model in pool.iterobject():
                 if (name.startswith('marketing.automation.')
                         and issubclass(Model, ModelStorage)):
+                    access = ModelAccess.get_access([name])[name]
+                    if name == 'marketing.automation.todo':
+                        # Everybody has his own, which others create
+                        access = {n: access[n] for n in ['create', 'delete']}
                     with self.subTest(model=name):
-                        self.assertFalse(
-                            any(ModelAccess.get_access([name])[name].values()))
+                        self.assertFalse(any(access.values()))
 
     @with_transaction()
     def test_record_rec_name(self):
