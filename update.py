@@ -181,7 +181,7 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def _count(cls, query):
+    def _counts_of(cls, query):
         cursor = Transaction().connection.cursor()
         cursor.execute(*query)
         return tuple(int(count or 0) for count in cursor.fetchone())
@@ -200,7 +200,7 @@ class RecordActivity(metaclass=PoolMeta):
         if activity.active:
             return (0, 0)
         table = cls.__table__()
-        return cls._count(table.select(
+        return cls._counts_of(table.select(
                 Count(Literal(1)), Literal(0),
                 where=cls._inactive(activity, table)))
 
@@ -237,7 +237,7 @@ class RecordActivity(metaclass=PoolMeta):
         if not (activity.active and activity.planning_changed):
             return (0, 0)
         table = cls.__table__()
-        return cls._count(table.select(
+        return cls._counts_of(table.select(
                 Count(Literal(1)), Literal(0),
                 where=cls._movable(activity, table)))
 
@@ -329,7 +329,7 @@ class RecordActivity(metaclass=PoolMeta):
         if not activity.active:
             return (0, 0)
         missing = cls._missing(activity, True)
-        return cls._count(missing.select(
+        return cls._counts_of(missing.select(
                 Sum(Literal(1) - missing.completed), Sum(missing.completed)))
 
     @classmethod
