@@ -117,8 +117,8 @@ class AwayTestCase(PromiseTestCase):
         "Test what is broken is not hidden by what works"
         scenario = self.create_mails(1)
         self.sql(
-            "UPDATE marketing_automation_scenario SET domain = '[' "
-            "WHERE id = %s", scenario)
+            "UPDATE marketing_automation_scenario "
+            "SET domain = '[', leave = FALSE WHERE id = %s", scenario)
         with self.transaction():
             Scenario = Pool().get('marketing.automation.scenario')
             with self.assertLogs('trytond', logging.ERROR):
