@@ -119,7 +119,9 @@ class Scenario(metaclass=PoolMeta):
                         'user': user.id,
                         'label': cls._told_label(translated, code),
                         'description': (
-                            None if code == 'ended' else translated.problem),
+                            None if code == 'ended'
+                            # It is one line
+                            else ' '.join((translated.problem or '').split())),
                         'icon': (
                             'tryton-info' if code == 'ended'
                             else 'tryton-warning'),
