@@ -122,7 +122,7 @@ class Activity(metaclass=PoolMeta):
             if self.mailing_list_operation == 'remove':
                 outcomes.update(self._remove(addresses, subscribers))
             else:
-                outcomes.update(self._add(addresses, subscribers))
+                outcomes.update(self._add_addresses(addresses, subscribers))
         return outcomes
 
     def _subscribers(self, addresses):
@@ -145,7 +145,7 @@ class Activity(metaclass=PoolMeta):
                     })
         return {r.id: done() for r in addresses}
 
-    def _add(self, addresses, subscribers):
+    def _add_addresses(self, addresses, subscribers):
         Email = Pool().get('marketing.email')
         outcomes, new, back, asked = {}, [], [], {}
         for record_activity, address in addresses.items():
