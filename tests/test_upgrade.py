@@ -35,6 +35,8 @@ class Snapshot:
             for row in database.rows('ir_translation')
             if row['type'] == 'model'
             and row['name'].startswith('marketing.automation.')
+            # Those of a module come from its files
+            and not row['module']
             # The names of the models themselves have no record
             and row['res_id'] not in {None, -1}}
 
