@@ -55,6 +55,11 @@ def _arrow_lines(lines):
     return [part for line in lines for part in textwrap.wrap(line, 26)][:3]
 
 
+def _clean(text):
+    "Return the text without control characters, which XML does not allow"
+    return ''.join(c for c in text if c.isprintable() or c == '\n')
+
+
 # By Graphviz
 
 _SHAPES = {
@@ -68,7 +73,8 @@ _SHAPES = {
 def _quote(*lines):
     "Return the lines as a string of the language of Graphviz"
     text = '\\n'.join(
-        ' '.join(line.split()).replace('\\', '\\\\').replace('"', '\\"')
+        ' '.join(_clean(line).split())
+        .replace('\\', '\\\\').replace('"', '\\"')
         for line in lines)
     return f'"{text}"'
 
@@ -79,7 +85,8 @@ def graph(title, boxes, rtl=False):
     font = {'fontname': '"Liberation Sans"', 'fontsize': str(_SIZE)}
     graph = pydot.Dot(
         'scenario', graph_type='digraph', rankdir='RL' if rtl else 'LR',
-        label=_quote(title), labelloc='t', bgcolor='white', **font)
+        label=_quote(title), labelloc='t', bgcolor='white', ordering='out',
+        **font)
     for box in boxes:
         shape, style = _SHAPES[box.style.form]
         graph.add_node(pydot.Node(
@@ -99,11 +106,13 @@ def graph(title, boxes, rtl=False):
 def graphviz(title, boxes, rtl=False):
     """
     Return the SVG (bytes) of the boxes made by Graphviz, None if its program
-    is missing.
+    is missing or fails.
     """
     try:
-        return graph(title, boxes, rtl).create(prog='dot', format='svg')
-    except (ImportError, OSError):
+        return graph(title, boxes, rtl).create(
+            prog='dot', format='svg', encoding='utf-8')
+    except (AssertionError, ImportError, OSError):
+        # pydot asserts that the program has succeeded
         return
 
 
@@ -180,9 +189,7 @@ def _text(text, x, y, weight='normal', color='#222222', size=_SIZE):
 
 
 def _escape(text):
-    # Control characters are not allowed in XML
-    return escape(''.join(
-            c for c in text if c.isprintable() or c == '\n'))
+    return escape(_clean(text))
 
 
 def _form(box, x, y):
