@@ -75,6 +75,7 @@ class Scenario(metaclass=PoolMeta):
         problems = []
         try:
             self.__class__.check_ready([self])
+            self._check_reach()
         except Exception as exception:
             if transient(exception):
                 raise
@@ -85,7 +86,7 @@ class Scenario(metaclass=PoolMeta):
             return problems
         Model = Pool().get(self.model)
         words = Model.__names__()
-        if not self.decode_domain():
+        if self.is_for_everybody():
             problems.append(Problem('warning', gettext(
                         'marketing_automation.msg_preflight_everybody',
                         count=audience.count, **words)))
@@ -96,25 +97,6 @@ class Scenario(metaclass=PoolMeta):
             problems.append(Problem('warning', gettext(
                         'marketing_automation.msg_preflight_no_sample')))
         return problems
-
-
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
-
-    @classmethod
-    def entering(cls, scenario):
-        "Return the SQL query of the ids of the targets that would enter now"
-        target = Pool().get(scenario.model).__table__()
-        values = {}
-        if scenario.unicity and not cls._has_sql_key(scenario):
-            # Their values are only known once they are read
-            values['keys'] = {}
-        return target.select(
-            target.id,
-            where=cls._enter_where(scenario, target, **values)
-            & target.id.in_(cls._enter_query(
-                    scenario, cls._enter_domain(scenario))),
-            order_by=[target.id.asc])
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -146,40 +128,24 @@ class Audience:
     Who would enter the scenario now.
 
     :ivar count: their number.
+    :ivar mailed: the number of those who can get e-mails.
     :ivar samples: a dictionary of some of them that the user may read, by
         language.
     """
 
     def __init__(self, scenario):
         self.scenario = scenario
-        self.count, self._ids = 0, []
-        self._find()
+        numbers = scenario.reach_values()
+        self.count = numbers['reach_entering'] or 0
+        self.mailed = numbers['reach_mailed'] or 0
         self.samples = self._find_samples()
-
-    @without_check_access
-    def _find(self):
-        Record = Pool().get('marketing.automation.record')
-        cursor = Transaction().connection.cursor()
-        try:
-            query = Record.entering(self.scenario)
-        except Exception as exception:
-            if transient(exception):
-                raise
-            # It is told by what checks the scenario
-            return
-        cursor.execute(*query.select(Count(Literal(1))))
-        self.count, = cursor.fetchone()
-        query.limit = _IDS
-        cursor.execute(*query)
-        ids = [id_ for id_, in cursor]
-        self._ids = ids[::max(math.ceil(len(ids) / _SAMPLE), 1)]
 
     def _find_samples(self):
         Target = Pool().get(self.scenario.model)
         samples = defaultdict(list)
         with check_access():
             try:
-                targets = Target.search([('id', 'in', self._ids)])
+                targets = Target.search([('id', 'in', self._some())])
                 if not targets:
                     # What is written can be looked at all the same
                     targets = Target.search([], limit=1)
@@ -192,6 +158,18 @@ class Audience:
             if len(samples[languages[target.id]]) < _RENDERED:
                 samples[languages[target.id]].append(target.id)
         return samples
+
+    def _some(self):
+        "Return the ids of some who enter, from the first to the last"
+        if not self.count:
+            return []
+        Target = Pool().get(self.scenario.model)
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*Target.search(
+                self.scenario.reach_domain('entering'),
+                order=[('id', 'ASC')], limit=_IDS, query=True))
+        ids = [id_ for id_, in cursor]
+        return ids[::max(math.ceil(len(ids) / _SAMPLE), 1)]
 
 
 class Flight:
@@ -257,7 +235,7 @@ class Flight:
         waiting = self.RecordActivity.count_due(self.scenario, now + duration)
         least, most = self._messages(str(self.scenario), now, now + duration)
         return tuple(
-            self._limit(n * self.audience.count + waiting, duration)
+            self._limit(n + waiting, duration)
             for n in (least, most))
 
     def _limit(self, count, duration):
@@ -268,7 +246,7 @@ class Flight:
 
     def _messages(self, parent, at, until):
         """
-        Return how many messages one record gets until the time below the
+        Return how many messages who enters gets until the time below the
         parent executed at the time: at least, and at most.
         """
         least = most = 0
@@ -278,7 +256,7 @@ class Flight:
             if planned > until:
                 continue
             below = self._messages(str(activity), planned, until)
-            own = activity.action in self.Activity._recipient_actions()
+            own = self._recipients(activity)
             if activity.event:
                 # Either it happens or it does not
                 exclusive[activity.event][activity.negative] += (
@@ -289,6 +267,14 @@ class Flight:
                     or activity.date_field):
                 least += own + below[0]
         return least, most + sum(map(max, exclusive.values()))
+
+    def _recipients(self, activity):
+        "Return how many of who enters can get the message of the activity"
+        if activity.action == 'send_email':
+            return self.audience.mailed
+        elif activity.action in self.Activity._recipient_actions():
+            return self.audience.count
+        return 0
 
 
 def _walk(Activity, parent):
@@ -319,6 +305,7 @@ class PreflightWizard(Wizard):
         return {
             'scenario': self.record.id,
             'count': flight.audience.count,
+            'mailed': flight.audience.mailed,
             'day': _range(*day),
             'week': _range(*week),
             'errors': len(flight.errors),
@@ -368,6 +355,10 @@ class PreflightCheck(ModelView):
     count = fields.Integer(
         "Records", readonly=True,
         help="How many records enter the scenario with the next run.")
+    mailed = fields.Integer(
+        "Would Get E-Mails", readonly=True,
+        help="How many of them have an e-mail address that is not "
+        "suppressed.")
     day = fields.Char(
         "Messages the First Day", readonly=True,
         help="E-mails and SMS on the first day: at least and at most, as it "

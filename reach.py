@@ -113,18 +113,21 @@ class Scenario(metaclass=PoolMeta):
 
     @fields.depends(*_DEPENDS)
     def _show_reach(self):
-        for name, value in self._reach_values().items():
+        for name, value in self.reach_values().items():
             setattr(self, name, value)
 
     @classmethod
     def get_reach(cls, scenarios, names):
-        values = {s.id: s._reach_values() for s in scenarios}
+        values = {s.id: s.reach_values() for s in scenarios}
         return {
             name: {id_: value[name] for id_, value in values.items()}
             for name in names}
 
-    def _reach_values(self):
-        "Return the value by name of the fields"
+    def reach_values(self):
+        """
+        Return the value by name of the fields, None for the numbers that can
+        not be told.
+        """
         values = dict.fromkeys(
             [f'reach_{p}' for p in PARTS]
             + ['reach_everybody', 'reach_summary'])
@@ -193,12 +196,15 @@ class Scenario(metaclass=PoolMeta):
 
     # Open
 
+    def reach_domain(self, part):
+        "Return the domain of the records of a part of the reach"
+        return [('marketing_reach', '=', f'{self.id},{part}')]
+
     def _open_reach(self, part):
         "Return what the action that opens the records needs to know"
         return {
             'res_model': self.model,
-            'pyson_domain': PYSONEncoder().encode([
-                    ('marketing_reach', '=', f'{self.id},{part}')]),
+            'pyson_domain': PYSONEncoder().encode(self.reach_domain(part)),
             'name': self.__names__(f'reach_{part}')['field'],
             }
 

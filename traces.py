@@ -325,19 +325,3 @@ class Scenario(metaclass=PoolMeta):
             "Stopped",
             help="The number of records that were stopped."),
         'get_figures')
-    matching_count = fields.Function(
-        fields.Integer(
-            "Matching Now",
-            help="The number of records that match the domain now, whether "
-            "they have entered or not."),
-        'get_matching_count')
-
-    def get_matching_count(self, name):
-        try:
-            domain = self.decode_domain()
-            Target = Pool().get(self.model)
-            Target.marketing_check_domain(domain)
-            return Target.search(domain, count=True)
-        except Exception:
-            # What is wrong is told by the problem of the scenario
-            return None

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from trytond.modules.marketing_automation.preflight import Flight
 from trytond.pool import Pool
+from trytond.transaction import Transaction
 
 from .flow import FlowTestCase
 from .promise import TEMPLATE
@@ -15,6 +16,13 @@ MAIL = {
     'action': 'send_email', 'email_title': "Hello",
     'email_template': TEMPLATE}
 DAY = dt.timedelta(days=1)
+
+
+def audience_of(count):
+    def __init__(self, scenario):
+        self.count = self.mailed = count
+        self.samples = {}
+    return __init__
 
 
 class PreflightTestCase(FlowTestCase):
@@ -61,7 +69,7 @@ class PreflightTestCase(FlowTestCase):
         self.create(("1", None, MAIL), mails_per_hour=1)
         with patch(
                 'trytond.modules.marketing_automation.preflight.Audience'
-                '._find', lambda self: setattr(self, 'count', 1000)):
+                '.__init__', audience_of(1000)):
             _, forecasts = self.fly(DAY, 7 * DAY)
         self.assertEqual(forecasts, [(24, 24), (168, 168)])
 
@@ -71,6 +79,49 @@ class PreflightTestCase(FlowTestCase):
         flight, forecasts = self.fly(DAY, 7 * DAY)
         self.assertEqual(flight.audience.count, 0)
         self.assertEqual(forecasts, [(0, 0), (3, 3)])
+
+    def test_reach(self):
+        "Test the numbers are those of the audience, and of what enters"
+        with self.transaction():
+            pool = Pool()
+            Party = pool.get('party.party')
+            Suppression = pool.get('marketing.automation.suppression')
+            Suppression.suppress(
+                'ann@example.com', 'manual', dt.datetime.now())
+            self.parties += [p.id for p in Party.create([
+                        {'name': "No address"}, {'name': "bob"}])]
+            Party.write([Party(self.parties[1])], {'name': "bob"})
+        self.create(("1", None, MAIL), unicity='name')
+        flight, forecasts = self.fly(DAY)
+        with self.transaction():
+            pool = Pool()
+            Scenario = pool.get('marketing.automation.scenario')
+            scenario, = Scenario.search([])
+            numbers = scenario.reach()
+        self.assertEqual(
+            (flight.audience.count, flight.audience.mailed),
+            (numbers['entering'], numbers['mailed']))
+        self.assertEqual(forecasts, [(2, 2)])
+        with self.transaction():
+            pool = Pool()
+            Scenario = pool.get('marketing.automation.scenario')
+            Record = pool.get('marketing.automation.record')
+            scenarios = Scenario.search([])
+            Scenario.run(scenarios)
+            Scenario.enter(scenarios)
+            self.assertEqual(Record.search([], count=True), 4)
+        self.assertEqual(flight.audience.count, 4)
+
+    def test_goal(self):
+        "Test a goal that can not be searched is told"
+        self.create(("1", None, MAIL))
+        with self.transaction():
+            Scenario = Pool().get('marketing.automation.scenario')
+            table = Scenario.__table__()
+            Transaction().connection.cursor().execute(*table.update(
+                    [table.goal], ['[["unknown", "=", 1]]']))
+        flight, _ = self.fly(DAY)
+        self.assertEqual(len(flight.errors), 1)
 
     def test_languages(self):
         "Test everything is rendered in each language of the audience"
@@ -110,7 +161,8 @@ class PreflightTestCase(FlowTestCase):
     def test_warnings(self):
         "Test everybody and nobody are warnings"
         self.create(("1", None, MAIL))
-        for domain, count in [([], 3), ([['id', '=', -1]], 0)]:
+        for domain, count in [
+                ([], 3), ([[]], 3), ([['id', '=', -1]], 0)]:
             def change(pool, scenario):
                 scenario.__class__.write(
                     [scenario], {'domain': json.dumps(domain)})

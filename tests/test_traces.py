@@ -103,9 +103,9 @@ class TracesTestCase(unittest.TestCase):
         "The records that match now are not those that have entered"
         pool = Pool()
         scenario, = create_scenarios(1)
-        self.assertEqual(scenario.matching_count, 0)
+        self.assertEqual(scenario.reach_matching, 0)
         pool.get('party.party').create([{'name': "A"}, {'name': "B"}])
         scenario = pool.get(SCENARIO)(scenario.id)
-        self.assertEqual(scenario.matching_count, 2)
+        self.assertEqual(scenario.reach_matching, 2)
         self.assertEqual(scenario.record_count, 0)
         self.assertEqual(pool.get(ACTIVITY).search([], count=True), 1)
