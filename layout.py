@@ -68,19 +68,22 @@ class Layout(DeactivableMixin, ModelSQL, ModelView):
         if field_names and 'html' not in field_names:
             return
         for layout in layouts:
-            try:
-                frames.check(layout.html)
-                Markup(layout.frame(_SAMPLE).source)
-            except frames.FrameError as exception:
-                raise LayoutError(gettext(
-                        'marketing_automation.msg_layout_content',
-                        layout=layout.rec_name)) from exception
-            except TemplateSyntaxError as exception:
-                raise LayoutError(gettext(
-                        'marketing_automation.msg_layout_html',
-                        layout=layout.rec_name,
-                        line=exception.line or 1,
-                        error=exception.message)) from exception
+            layout._check_html()
+
+    def _check_html(self):
+        try:
+            frames.check(self.html)
+            Markup(self.frame(_SAMPLE).source)
+        except frames.FrameError as exception:
+            raise LayoutError(gettext(
+                    'marketing_automation.msg_layout_content',
+                    layout=self.rec_name)) from exception
+        except TemplateSyntaxError as exception:
+            raise LayoutError(gettext(
+                    'marketing_automation.msg_layout_html',
+                    layout=self.rec_name,
+                    line=exception.line or 1,
+                    error=exception.message)) from exception
 
     @classmethod
     def on_modification(cls, mode, layouts, field_names=None):

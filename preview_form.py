@@ -121,21 +121,12 @@ class Activity(metaclass=PoolMeta):
     @fields.depends('action', 'parent')
     def _default_preview_record(self):
         "Return a record that matches and that the user may read, or None"
-        pool = Pool()
-        ModelAccess = pool.get('ir.model.access')
         scenario = self.root
         if self.action not in _ACTIONS or not scenario:
             return
-        Model = pool.get(scenario.model)
         try:
-            with check_access():
-                if not ModelAccess.check(
-                        Model.__name__, 'read', raise_exception=False):
-                    return
-                for domain in [scenario.decode_domain(), []]:
-                    for record in Model.search(
-                            domain, limit=1, order=[('id', 'DESC')]):
-                        return record
+            return newest(
+                Pool().get(scenario.model), scenario.decode_domain(), [])
         except Exception as exception:
             if transient(exception) or is_database(exception):
                 raise
@@ -172,12 +163,7 @@ class Activity(metaclass=PoolMeta):
 
     @classmethod
     def _may_preview(cls, record):
-        ModelAccess = Pool().get('ir.model.access')
-        Model = record.__class__
-        with check_access():
-            return ModelAccess.check(
-                Model.__name__, 'read', raise_exception=False) and bool(
-                Model.search([('id', '=', record.id)], order=[]))
+        return bool(newest(record.__class__, [('id', '=', record.id)]))
 
     @fields.depends(methods=['_form_preview'])
     def on_change_with_preview_subject(self, name=None):
@@ -249,6 +235,22 @@ class Activity(metaclass=PoolMeta):
             preview = activity._form_preview()
             if preview:
                 return page_of(preview)
+
+
+def newest(Model, *domains):
+    """
+    Return the newest record that the first of the domains finds and that the
+    user may read, None if there is none.
+    """
+    ModelAccess = Pool().get('ir.model.access')
+    with check_access():
+        if not ModelAccess.check(
+                Model.__name__, 'read', raise_exception=False):
+            return
+        for domain in domains:
+            for record in Model.search(
+                    domain, limit=1, order=[('id', 'DESC')]):
+                return record
 
 
 def _reference(value, model):

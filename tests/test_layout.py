@@ -204,3 +204,45 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
         outcome, = self.execute(activity).values()
         _, html = outcome.content.iter_parts()
         self.assertNotIn('style', html.get_content().replace('style="', ''))
+
+    @with_transaction()
+    def test_preview(self):
+        "Test the preview of what is written, also before it is saved"
+        Layout = Pool().get('marketing.automation.layout')
+        party = self.create_party()
+        saved = self.layout()
+        self.assertEqual(saved.preview_record, party)
+        self.assertIn(b'<b>Top</b>', bytes(saved.preview_html))
+        for id_ in [None, -1, saved.id]:
+            with self.subTest(id=id_):
+                layout = Layout(
+                    id_, name="Layout", sender="Main St. 1", unsubscribe=None,
+                    html=AROUND.replace('Top', 'Dear ${record.name}'),
+                    preview_record=str(party))
+                html = layout.on_change_with_preview_html().decode('utf-8')
+                self.assertIn('<b>Dear Alice</b>', html)
+                self.assertIn('<h1>A title</h1>', html)
+                self.assertIn('<i>Main St. 1</i>', html)
+        self.assertNotIn('/m/', html)
+
+    @with_transaction()
+    def test_preview_failure(self):
+        "Test the preview says what is wrong"
+        Layout = Pool().get('marketing.automation.layout')
+        party = str(self.create_party())
+        for html, record, error in [
+                (AROUND, None, "Choose a record"),
+                (AROUND, 'party.party,999', "Choose a record"),
+                ('<p>x</p>', party, "${content}"),
+                ('<p>\n<b>${content}</p>', party, "line 2"),
+                (AROUND + '\n${record.foo}', party, "foo"),
+                (None, party, None)]:
+            with self.subTest(html=html):
+                layout = Layout(
+                    name="Layout", html=html, sender=None, unsubscribe=None,
+                    preview_record=record)
+                page = layout.on_change_with_preview_html()
+                if error:
+                    self.assertIn(error, page.decode('utf-8'))
+                else:
+                    self.assertIsNone(page)

@@ -165,6 +165,7 @@ ROOMS = {
     'preview': {
         'compose', 'mail', 'mixin', 'reader', 'retry', 'tracking'},
     'preview_form': {'offer', 'preview', 'retry'},
+    'layout_preview': {'preview', 'preview_form', 'retry'},
     'warn': set(),
     'editor': set(),
     'enclosure': set(),
