@@ -7,7 +7,7 @@ Read and write the record activities of a batch, always many at once.
 import datetime as dt
 import functools
 
-from sql import Literal, Null, Values
+from sql import Literal, Values
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
 
@@ -18,7 +18,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import forget
+from .tools import constant, forget
 
 _SLICE = 500
 
@@ -32,10 +32,26 @@ class RecordActivity(metaclass=PoolMeta):
     def _is_due(cls, table, activity, now):
         return (
             (table.activity == activity)
-            & (table.state == 'waiting')
+            & (table.state == constant('waiting'))
             & (table.at <= now)
             # Who tests a scenario executes by hand
-            & (table.test == Literal(False)))
+            & (table.test == constant(False)))
+
+    @classmethod
+    def _is_claimed(cls, table):
+        # Without statistics PostgreSQL expects that all have a claim, but few
+        # to be between two numbers, and uses the index
+        return (table.claim > constant(0)) & (
+            table.claim <= constant(2 ** 31 - 1))
+
+    @classmethod
+    def _first_due(cls, table, activity, now):
+        "Return the query of 1 if something is due for the activity"
+        # The order is the one of an index: without it, or with an EXISTS,
+        # PostgreSQL may read the whole table
+        return table.select(
+            Literal(1), where=cls._is_due(table, activity, now),
+            order_by=[table.at.asc, table.id.asc], limit=1)
 
     @classmethod
     def due_activities(cls, now, parent=None):
@@ -52,19 +68,13 @@ class RecordActivity(metaclass=PoolMeta):
         due = cls.__table__()
         claimed = cls.__table__()
 
-        def is_any(table, where):
-            # A look into an index for each activity, which an EXISTS is not
-            # always: it may read the whole table once
-            return Coalesce(
-                table.select(Literal(1), where=where, limit=1), 0) == 1
-
+        any_due = Coalesce(cls._first_due(due, activity.id, now), 0)
         where = (
             ((scenario.state == 'running')
                 & (scenario.active == Literal(True))
-                & is_any(due, cls._is_due(due, activity.id, now)))
-            | is_any(
-                claimed, (claimed.activity == activity.id)
-                & (claimed.claim != Null)))
+                & (any_due == 1))
+            | activity.id.in_(claimed.select(
+                    claimed.activity, where=cls._is_claimed(claimed))))
         if parent is not None:
             where &= activity.parent == f'{Activity.__name__},{parent}'
         cursor = Transaction().connection.cursor()
@@ -96,8 +106,7 @@ class RecordActivity(metaclass=PoolMeta):
             return False
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.select(
-                Literal(1), where=cls._is_due(table, activity, now), limit=1))
+        cursor.execute(*cls._first_due(table, activity, now))
         return bool(cursor.fetchone())
 
     @classmethod
@@ -146,7 +155,7 @@ class RecordActivity(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 table.claim, table.claimed_at,
-                where=(table.activity == activity) & (table.claim != Null),
+                where=(table.activity == activity) & cls._is_claimed(table),
                 group_by=[table.claim, table.claimed_at]))
         return dict(cursor.fetchall())
 

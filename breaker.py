@@ -16,6 +16,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
 from .retry import insist
+from .tools import constant
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class RecordActivity(metaclass=PoolMeta):
                     table.state, Count(Literal(1)),
                     where=(activity.scenario == scenario)
                     & (activity.action != Null)
-                    & table.state.in_(['done', 'failed'])
+                    & table.state.in_([constant('done'), constant('failed')])
                     & (table.ended_at >= since.replace(microsecond=0)),
                     group_by=[table.state]))
         counts = dict(cursor.fetchall())

@@ -22,6 +22,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .counter import FOLD, to_date
+from .tools import constant
 
 _SLICE = 500
 # The seconds from one count of what is left to the next during a run
@@ -81,7 +82,7 @@ class Counted(Model):
     @classmethod
     def _counts(cls, table):
         "Return the SQL condition of the rows that belong to the figures"
-        return table.test == Literal(False)
+        return table.test == constant(False)
 
     @classmethod
     def _uncounted(cls, table):
@@ -92,7 +93,9 @@ class Counted(Model):
             | (table.counted_at != cls.kind_at(table)))
         # PostgreSQL expects that nearly all rows differ from something but
         # few are equal to it, and would not use the index
-        return Case((changed, 'changed'), else_='counted') == 'changed'
+        return Case(
+            (changed, constant('changed')), else_=constant('counted')
+            ) == constant('changed')
 
     @classmethod
     def _foldable(cls, table):
@@ -254,18 +257,21 @@ class Record(Counted, metaclass=PoolMeta):
 
     @classmethod
     def kind(cls, table):
-        blocked = table.blocked == Literal(True)
+        blocked = table.blocked == constant(True)
         return Concat(
             Coalesce(
-                Concat(Concat('end.', table.end_reason), ','),
-                Case((blocked, 'end.blocked,'), else_='running,')),
-            Case((blocked, 'block,'), else_=''))
+                Concat(
+                    Concat(constant('end.'), table.end_reason),
+                    constant(',')),
+                Case((blocked, constant('end.blocked,')),
+                    else_=constant('running,'))),
+            Case((blocked, constant('block,')), else_=constant('')))
 
     @classmethod
     def kind_at(cls, table):
         return Case((
                 (table.end_reason != Null)
-                | (table.blocked == Literal(True)),
+                | (table.blocked == constant(True)),
                 # Those of the former module have no date of the end
                 Coalesce(table.ended_at, table.create_date)))
 
@@ -319,21 +325,24 @@ class RecordActivity(Counted, metaclass=PoolMeta):
 
     @classmethod
     def kind(cls, table):
-        kind = Concat(table.state, ',')
+        def word(condition, name):
+            return Case(
+                (condition, constant(f'{name},')), else_=constant(''))
+
+        kind = Concat(table.state, constant(','))
         for event in cls.counted_events():
-            happened = getattr(table, event) == Literal(True)
-            kind = Concat(kind, Case((happened, f'{event},'), else_=''))
+            happened = getattr(table, event) == constant(True)
+            kind = Concat(kind, word(happened, event))
             if hasattr(cls, f'{event}_raw'):
                 # What a marketer or a former release has told was not a hit
-                raw = getattr(table, f'{event}_raw') == Literal(True)
-                kind = Concat(
-                    kind, Case((happened | raw, f'{event}_raw,'), else_=''))
+                raw = getattr(table, f'{event}_raw') == constant(True)
+                kind = Concat(kind, word(happened | raw, f'{event}_raw'))
         return kind
 
     @classmethod
     def kind_at(cls, table):
         return Case((
-                ~table.state.in_(['waiting', 'sending']),
+                ~table.state.in_([constant('waiting'), constant('sending')]),
                 # Those of the former module have no date of the end
                 Coalesce(table.ended_at, table.at, table.create_date)))
 

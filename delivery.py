@@ -287,7 +287,7 @@ def _serialize(parcel, sender, recipient, server):
                 email.message_from_bytes(data, policy=SMTP_POLICY),
                 utf8, eight_bit)
     # A bare CR or LF is read as end of line by some servers only
-    data = enclose(_EOL.sub(b'\r\n', data), parcel.enclosure)
+    data = enclose(_with_crlf(data), parcel.enclosure)
     options = []
     if server.has_extn('size'):
         options.append(f'SIZE={len(data)}')
@@ -296,6 +296,14 @@ def _serialize(parcel, sender, recipient, server):
     if utf8:
         options.append('SMTPUTF8')
     return data, options
+
+
+def _with_crlf(data):
+    "Return the data with the same end for all lines"
+    # Mostly it has, and to count is faster than to replace
+    if data.count(b'\r\n') == data.count(b'\r') == data.count(b'\n'):
+        return data
+    return _EOL.sub(b'\r\n', data)
 
 
 def _flatten(message, utf8, eight_bit):

@@ -50,13 +50,14 @@ class Record(metaclass=PoolMeta):
         table = cls.__table__()
         last_id = cls._last_id()
         count = cls._insert(scenario, cls._enter_domain(scenario))
-        cls._start(
-            scenario, table.select(
-                table.id,
-                where=(table.scenario == scenario.id)
-                & (table.test == Literal(False))
-                & (table.id > last_id)),
-            now)
+        if count:
+            cls._start(
+                scenario, table.select(
+                    table.id,
+                    where=(table.scenario == scenario.id)
+                    & (table.test == Literal(False))
+                    & (table.id > last_id)),
+                now)
         return count
 
     @classmethod

@@ -159,7 +159,10 @@ class RecordActivity(metaclass=PoolMeta):
         super().__setup__()
         t = cls.__table__()
         cls._sql_indexes.add(
+            # Of the other states are nearly all, or there is another index
             Index(
                 t,
                 (t.activity, Index.Range()),
-                (t.state, Index.Range())))
+                (t.state, Index.Range()),
+                where=t.state.in_([
+                        'skipped', 'cancelled', 'expired', 'failed'])))

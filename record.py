@@ -4,10 +4,9 @@
 import datetime as dt
 import uuid
 
-from sql import Literal, Null, Select
+from sql import Conflict, Literal, Null, Select
 from sql.conditionals import Case, Coalesce
 from sql.functions import CurrentTimestamp
-from sql.operators import Exists
 
 from trytond.model import (
     Index, ModelSQL, ModelView, Unique, dualmethod, fields)
@@ -304,7 +303,7 @@ class RecordActivity(ModelSQL, ModelView):
                     (t.id, Index.Range()),
                     where=t.state == 'waiting'),
                 Index(t, (t.claim, Index.Range()), where=t.claim != Null),
-                Index(t, (t.record, Index.Equality(cardinality='high'))),
+                Index(t, (t.record, Index.Range())),
                 })
         cls._order = [('at', 'DESC NULLS FIRST'), ('id', 'DESC')]
         simulate = {
@@ -393,7 +392,6 @@ class RecordActivity(ModelSQL, ModelView):
         A record that has it already is left as it is.
         """
         table = cls.__table__()
-        existing = cls.__table__()
         record, = records.columns
         cls._insert_planned(activity, table.insert(
                 [table.record, table.activity, table.at, table.state,
@@ -406,12 +404,9 @@ class RecordActivity(ModelSQL, ModelView):
                         Literal(0),
                         Literal(activity.expires_at(at, dt.datetime.now())),
                         record.table.test, Literal(0), CurrentTimestamp()],
-                    from_=records.from_,
-                    where=records.where
-                    & ~Exists(existing.select(
-                            Literal(1),
-                            where=(existing.activity == activity.id)
-                            & (existing.record == record))))))
+                    from_=records.from_, where=records.where),
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
 
     @classmethod
     def _insert_planned(cls, activity, query):

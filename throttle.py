@@ -11,7 +11,7 @@ waits, and who has the turn takes what has waited longest.
 import datetime as dt
 from contextlib import contextmanager
 
-from sql import Literal, Null
+from sql import Literal
 from sql.aggregate import Count
 
 import trytond.config as config
@@ -20,6 +20,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
 from . import claim
+from .tools import constant
 
 _MINUTE = dt.timedelta(minutes=1)
 _HOUR = dt.timedelta(hours=1)
@@ -148,9 +149,9 @@ class RecordActivity(metaclass=PoolMeta):
         table, query, where = cls._mails(scenario)
         for state in [
                 # The time has no fraction
-                (table.state == 'done')
+                (table.state == constant('done'))
                 & (table.ended_at >= since.replace(microsecond=0)),
-                (table.state == 'sending') & (table.claim != Null)]:
+                (table.state == 'sending') & cls._is_claimed(table)]:
             cursor.execute(*query.select(
                     Count(Literal(1)), where=where & state))
             count += cursor.fetchone()[0]
@@ -162,7 +163,7 @@ class RecordActivity(metaclass=PoolMeta):
         table, query, where = cls._mails(scenario)
         cursor.execute(*query.select(
                 table.ended_at,
-                where=where & (table.state == 'done')
+                where=where & (table.state == constant('done'))
                 & (table.ended_at >= since.replace(microsecond=0)),
                 order_by=[table.ended_at.asc], limit=1))
         row = cursor.fetchone()

@@ -20,7 +20,7 @@ from trytond.transaction import Transaction
 
 from .exceptions import ValidityError
 from .outcome import expired
-from .tools import forget
+from .tools import constant, forget
 
 _SLICE = 500
 
@@ -114,7 +114,7 @@ class RecordActivity(metaclass=PoolMeta):
         cursor.execute(*table.update(
                 [table.state, table.reason, table.ended_at],
                 ['expired', 'expired', now],
-                where=(table.state == 'waiting')
+                where=(table.state == constant('waiting'))
                 & (table.expire_at <= now)
                 & (table.test == Literal(False))
                 & table.activity.in_(activity.join(

@@ -1,14 +1,15 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+import re
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sql import Flavor
+from sql import Expression, Flavor
 
 from trytond.transaction import Transaction
 
-__all__ = ['forget', 'statement']
+__all__ = ['constant', 'forget', 'statement']
 
 
 class statement:
@@ -88,6 +89,30 @@ def _fill(place, values):
     if isinstance(place, (list, tuple)):
         return [_fill(p, values) for p in place]
     return place
+
+
+class constant(Expression):
+    """
+    The SQL of a value that is part of the text of the statement.
+
+    PostgreSQL plans what is often executed for any parameters, and only knows
+    that a statement fulfills the condition of an index if the values of the
+    condition are none.
+    """
+    __slots__ = ('_text',)
+    params = ()
+
+    def __init__(self, value):
+        super().__init__()
+        if isinstance(value, str):
+            if not re.fullmatch(r'[\w.,]*', value):
+                raise ValueError(value)
+            self._text = f"'{value}'"
+        else:
+            self._text = str(value).upper()
+
+    def __str__(self):
+        return self._text
 
 
 def forget(*Models):
