@@ -269,7 +269,7 @@ class RecordActivity(ModelSQL, ModelView):
         REASONS, "Reason", readonly=True, sort=False,
         help="Why it ended without being done, or waits again.")
     detail = fields.Text(
-        "Detail", readonly=True,
+        "Detail", readonly=True, states={'invisible': ~Eval('detail')},
         help="What the other side said.")
     ended_at = fields.DateTime(
         "Ended at", readonly=True,
@@ -382,6 +382,9 @@ class RecordActivity(ModelSQL, ModelView):
                     If(Eval('state').in_(
                             ['skipped', 'cancelled', 'expired']),
                         'muted', ''))),
+            ('/form//group[@id="email"]', 'states', {
+                    'invisible': Eval('activity_action') != 'send_email',
+                    }),
             ]
 
     @classmethod

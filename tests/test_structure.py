@@ -37,6 +37,7 @@ ROOMS = {
     'filter': {'domain', 'retry'},
     'following': set(),
     'gates': {'mixin', 'retry'},
+    'coming': set(),
     'completion': {'retry'},
     'joining': {'mixin'},
     'key': set(),
