@@ -30,7 +30,7 @@ class Funnel(ModelSQL, ModelView):
         'marketing.automation.activity', "Activity", readonly=True,
         help="Empty for those which have entered.")
     sequence = fields.Integer("Sequence", readonly=True)
-    name = fields.Function(fields.Char("Step"), 'get_name')
+    step = fields.Function(fields.Char("Step"), 'get_step')
     number = fields.Function(
         fields.Integer(
             "Done",
@@ -86,10 +86,10 @@ class Funnel(ModelSQL, ModelView):
             all_=True)
 
     def get_rec_name(self, name):
-        return self.name
+        return self.step
 
     @classmethod
-    def get_name(cls, steps, name):
+    def get_step(cls, steps, name):
         names = {}
         for step in steps:
             if step.activity:

@@ -5,11 +5,11 @@ import unittest
 
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction
 
 from .history import create_record_activities, create_records, create_scenarios
+from .tools import activate_all
 
 MODELS = [
     'marketing.automation.scenario',
@@ -27,8 +27,7 @@ class ActionsTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(
-            ['marketing_automation', 'sale', 'web_shortener'])
+        activate_all()
 
     def setUp(self):
         super().setUp()

@@ -9,7 +9,8 @@ from decimal import Decimal
 from trytond.model.exceptions import ValidationError
 from trytond.modules.marketing_automation.exceptions import AudienceError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import (
+    activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
 TODAY = dt.date.today()
@@ -21,7 +22,8 @@ class AudienceTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        activate_module('marketing_automation', 'en')
+        cls.addClassCleanup(drop_db)
+        activate_module('marketing_automation')
 
     def create_parties(self):
         pool = Pool()

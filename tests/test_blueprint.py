@@ -86,7 +86,7 @@ class AloneTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module('marketing_automation', 'en')
+        activate_module('marketing_automation')
 
     @with_transaction()
     def test_modules(self):

@@ -12,7 +12,7 @@ from trytond.transaction import Transaction
 from trytond.wsgi import app
 
 from .promise import PromiseTestCase
-from .tools import BASE, links
+from .tools import BASE, EXTRAS, links
 
 LANGUAGES = {'de', 'en', 'es', 'fr', 'it', 'nl'}
 PAGE = 'https://shop.example.com/page?a=1&b=2'
@@ -21,7 +21,7 @@ ORGANIZATION = "Smith & <Sons> $5"
 
 class TemplatesTestCase(PromiseTestCase):
     "Test the templates run to their end"
-    _extras = ['marketing_email', 'sale', 'sale_opportunity']
+    _extras = EXTRAS
     _options = {
         'marketing__quarantine': 0,
         'marketing__machine_seconds': 0,

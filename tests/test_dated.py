@@ -10,10 +10,10 @@ import time_machine
 from trytond.model.exceptions import AccessError, SelectionValidationError
 from trytond.modules.marketing_automation.exceptions import DateError
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 
 from .flow import FlowTestCase
+from .tools import activate_all
 
 NOW = dt.datetime(2026, 3, 4, 12)
 HOUR = dt.timedelta(hours=1)
@@ -225,7 +225,7 @@ class DayTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_all()
 
     @with_transaction()
     def test_day(self):

@@ -15,11 +15,10 @@ from trytond.modules.marketing_automation.exchange_fields import (
 from trytond.modules.marketing_automation.exchange_format import FORMAT
 from trytond.modules.marketing_automation.exchange_import import Importer
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction, inactive_records
 
-from .tools import WELCOME
+from .tools import WELCOME, activate_all
 
 LANGUAGES = ['fr', 'de']
 
@@ -31,7 +30,7 @@ class ExchangeTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_all()
 
     def activate_languages(self, *codes):
         Lang = Pool().get('ir.lang')

@@ -10,11 +10,10 @@ from proteus import Model
 from werkzeug.test import Client
 
 from trytond.tests.test_tryton import DB_NAME, drop_db
-from trytond.tests.tools import activate_modules
 from trytond.wsgi import app
 
 from . import bounces
-from .tools import links, process, start_server, states, trigger
+from .tools import activate_all, links, process, start_server, states, trigger
 
 TEMPLATE = """<html><body>
 <p><a href="https://shop.example.com/">Shop</a></p>
@@ -37,8 +36,7 @@ class InboundTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        drop_db()
-        activate_modules(['marketing_automation', 'inbound_email'])
+        activate_all()
         cls.addClassCleanup(drop_db)
         Inbox = Model.get('inbound.email.inbox')
         inbox = Inbox(name="Marketing")

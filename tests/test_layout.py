@@ -84,7 +84,7 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation'], 'en')
+        activate_module('marketing_automation')
 
     def layout(self, html=AROUND, **values):
         Layout = Pool().get('marketing.automation.layout')

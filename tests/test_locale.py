@@ -9,7 +9,9 @@ import polib
 
 from trytond import __version__
 from trytond.pool import Pool
-from trytond.tests.test_tryton import activate_module, with_transaction
+from trytond.tests.test_tryton import drop_db, with_transaction
+
+from .tools import activate_all
 
 MODULE = 'marketing_automation'
 LANGUAGES = ['de', 'es', 'fr', 'it', 'nl']
@@ -35,7 +37,8 @@ class LocaleTestCase(unittest.TestCase):
         __version__.startswith('8.0.'), "later series can not export")
     def test_complete(self):
         "Test that the files have all the strings and nothing else"
-        activate_module([MODULE, 'sale', 'web_shortener'], 'en')
+        activate_all()
+        self.addCleanup(drop_db)
         strings = self._strings()
         self.assertTrue(strings)
         for language in LANGUAGES:

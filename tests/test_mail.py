@@ -8,11 +8,10 @@ from trytond.modules.marketing_automation.outcome import Parcel
 from trytond.modules.marketing_automation.tracking import (
     PERSONAL_CLICK, decode_personal)
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction
 
-from .tools import BASE, WELCOME, configured, links
+from .tools import BASE, WELCOME, activate_all, configured, links
 
 
 class MailMixin:
@@ -95,8 +94,7 @@ class MailTestCase(MailMixin, unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(
-            ['marketing_automation', 'sale', 'web_shortener'], 'en')
+        activate_all()
 
     @with_transaction()
     def test_parcel(self):

@@ -6,10 +6,9 @@ import unittest
 
 from trytond.modules.marketing_automation.outcome import Outcome, Parcel
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 
-from .tools import configured
+from .tools import activate_all, configured
 
 OPTIONS = {
     'email__from': 'erp@example.com',
@@ -59,7 +58,7 @@ class MailingListTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'marketing_email'])
+        activate_all()
 
     @with_transaction()
     def test_party(self):

@@ -11,11 +11,10 @@ from trytond.modules.marketing_automation.exceptions import (
     ScenarioError, SenderError, TemplateError)
 from trytond.pool import Pool
 from trytond.pyson import Eval, If, PYSONEncoder
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction, inactive_records
 
-from .tools import WELCOME, configured
+from .tools import WELCOME, activate_all, configured
 
 
 def encode(pyson):
@@ -29,8 +28,7 @@ class MarketingTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(
-            ['marketing_automation', 'sale', 'web_shortener'], 'en')
+        activate_all()
 
     def create_scenario(self, **values):
         Scenario = Pool().get('marketing.automation.scenario')

@@ -10,12 +10,12 @@ from trytond.modules.marketing_automation.offer import offers, readers
 from trytond.modules.marketing_automation.reader import View
 from trytond.modules.marketing_automation.template import Markup
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    DB_NAME, activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import DB_NAME, drop_db, with_transaction
 from trytond.transaction import Transaction
 from trytond.wsgi import app
 
 from .test_mail import MailMixin
+from .tools import activate_all
 
 MAIL = (
     '<p>Hello ${record.name}</p>'
@@ -28,9 +28,8 @@ class PreviewTestCase(MailMixin, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        drop_db()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_all()
 
     def create_user(self, *groups, login='marketer'):
         pool = Pool()

@@ -133,7 +133,7 @@ class SMSTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module('marketing_automation', 'en')
+        activate_module('marketing_automation')
 
     def setUp(self):
         super().setUp()

@@ -75,7 +75,7 @@ class StatementsTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module('marketing_automation', 'en')
+        activate_module('marketing_automation')
 
     def setUp(self):
         super().setUp()

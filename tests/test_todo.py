@@ -8,9 +8,10 @@ from trytond.model.exceptions import AccessError, ValidationError
 from trytond.modules.marketing_automation.exceptions import (
     ActivityError, TemplateError)
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction
+
+from .tools import activate_all
 
 
 def create_user(name, groups=(), **values):
@@ -83,7 +84,7 @@ class ToDoTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'company'])
+        activate_all()
 
     @with_transaction()
     def test_execute(self):

@@ -5,6 +5,7 @@ from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 
 from .test_tracking import create_activity, create_record_activity
+from .tools import EXTRAS
 
 MODEL = 'marketing.automation.record.activity'
 
@@ -12,7 +13,7 @@ MODEL = 'marketing.automation.record.activity'
 class WebShortenerTestCase(RouteTestCase):
     "Test the shortened URLs of former releases"
     module = 'marketing_automation'
-    extras = ['marketing_campaign', 'web_shortener']
+    extras = EXTRAS
 
     @classmethod
     def setUpDatabase(cls):

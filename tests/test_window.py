@@ -11,11 +11,11 @@ from trytond.modules.marketing_automation import execution
 from trytond.modules.marketing_automation.exceptions import WindowError
 from trytond.modules.marketing_automation.window import Window
 from trytond.pool import Pool
-from trytond.tests.test_tryton import (
-    activate_module, drop_db, with_transaction)
+from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.tools import timezone
 
 from .flow import FlowTestCase
+from .tools import activate_all
 
 WORK = {0, 1, 2, 3, 4}
 MAIL = {
@@ -216,7 +216,7 @@ class ZoneTestCase(unittest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation', 'sale'], 'en')
+        activate_all()
 
     @with_transaction()
     def test_company(self):

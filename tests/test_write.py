@@ -91,7 +91,7 @@ class WriteTestCase(MailMixin, unittest.TestCase):
         super().setUpClass()
         drop_db()
         cls.addClassCleanup(drop_db)
-        activate_module(['marketing_automation'], 'en')
+        activate_module('marketing_automation')
 
     def attach(self, activity, *files):
         Attachment = Pool().get('marketing.automation.activity.attachment')

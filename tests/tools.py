@@ -5,9 +5,11 @@ from contextlib import ExitStack, contextmanager
 
 from lxml import html as lxml_html
 from proteus import Model
+from proteus import config as proteus_config
 from werkzeug.test import Client
 
 import trytond.config as config
+from trytond.tests.test_tryton import activate_module, drop_db
 from trytond.wsgi import app
 
 from .smtp import SMTPServer
@@ -23,6 +25,27 @@ WELCOME = """<!DOCTYPE html>
     </body>
 </html>
 """
+
+
+# The modules with which the module works together
+EXTRAS = [
+    'inbound_email', 'marketing_campaign', 'marketing_email', 'sale',
+    'sale_opportunity', 'web_shortener']
+
+
+def activate_all(*setup):
+    """
+    Activate the module with all the extra modules in a new database, call
+    the functions of setup and return the configuration of proteus.
+
+    An activation takes as long as many tests, so all share this one.
+    """
+    drop_db()
+    activate_module(['marketing_automation', *EXTRAS])
+    result = proteus_config.set_trytond()
+    for function in setup:
+        function(config=result)
+    return result
 
 
 @contextmanager
