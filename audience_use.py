@@ -8,13 +8,15 @@ The domains remain what counts.  Drafts follow their audiences; what runs keeps
 its domains until the changes are applied.
 """
 
+from trytond.i18n import gettext
 from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import inactive_records, without_check_access
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
 
 from .audience import AudienceUserMixin
-from .domain import decode, describe
+from .domain import NOBODY, decode, describe
 from .retry import savepoint, transient
 
 
@@ -65,7 +67,18 @@ class Scenario(AudienceUserMixin, metaclass=PoolMeta):
                     'invisible': ~Eval('audience_changed', False),
                     'depends': ['audience_changed'],
                     },
+                'choose_everybody': {
+                    'invisible': Eval('domain') != NOBODY,
+                    'depends': ['domain'],
+                    },
                 })
+
+    @classmethod
+    def default_domain(cls):
+        # Who draws in the client has to choose, scripts say whom they want
+        if Transaction().context.get('marketing_automation_choose'):
+            return NOBODY
+        return super().default_domain()
 
     @classmethod
     def _audiences(cls):
@@ -131,6 +144,8 @@ class Scenario(AudienceUserMixin, metaclass=PoolMeta):
             return audience.description
         elif not domain or not self.model:
             return
+        elif domain == NOBODY:
+            return gettext('marketing_automation.msg_audience_nobody')
         try:
             with savepoint():
                 return describe(Pool().get(self.model), decode(domain))
@@ -152,6 +167,12 @@ class Scenario(AudienceUserMixin, metaclass=PoolMeta):
         for activity in activities:
             changed[activity.scenario.id] |= activity._has_changed_audience()
         return changed
+
+    @ModelView.button_change('audience', 'domain', methods=['_show_reach'])
+    def choose_everybody(self):
+        self.audience = None
+        self.domain = '[]'
+        self._show_reach()
 
     @classmethod
     @ModelView.button

@@ -15,8 +15,10 @@ from trytond.transaction import check_access
 
 from .reader import is_offered
 
-__all__ = ['check_fields', 'decode', 'describe']
+__all__ = ['NOBODY', 'check_fields', 'decode', 'describe']
 
+# The domain of who is still to be chosen
+NOBODY = '[["id", "=", -1]]'
 # How many records are named
 _NAMED = 100
 

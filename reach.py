@@ -21,7 +21,7 @@ from trytond.pyson import Bool, Eval, PYSONEncoder
 from trytond.transaction import Transaction, check_access, without_check_access
 
 from . import key
-from .domain import check_fields
+from .domain import NOBODY, check_fields
 from .retry import savepoint, transient
 
 __all__ = ['PARTS']
@@ -89,7 +89,9 @@ class Scenario(metaclass=PoolMeta):
     def view_attributes(cls):
         return super().view_attributes() + [
             ('/form//image[@name="tryton-warning"]', 'states', {
-                    'invisible': ~Eval('reach_everybody', False),
+                    'invisible': ~(
+                        Eval('reach_everybody', False)
+                        | (Eval('domain') == NOBODY)),
                     }),
             ]
 
@@ -157,7 +159,10 @@ class Scenario(metaclass=PoolMeta):
         words = {
             n: lang.format_number(numbers[n])
             for n in ['entering', 'matching', 'mailed']}
-        kind = 'everybody' if self.is_for_everybody() else 'audience'
+        if self.domain == NOBODY:
+            kind = 'nobody'
+        else:
+            kind = 'everybody' if self.is_for_everybody() else 'audience'
         return gettext(
             f'marketing_automation.msg_scenario_reach_{kind}', **words)
 

@@ -147,6 +147,21 @@ class ReachTestCase(FlowTestCase):
                     self.assertEqual(
                         'Everybody' in scenario.reach_summary, everybody)
 
+    def test_nobody(self):
+        "Test a new scenario of the client is for nobody, but not of a script"
+        with self.transaction() as transaction:
+            Scenario = Pool().get('marketing.automation.scenario')
+            self.assertEqual(Scenario.default_domain(), '[]')
+            with transaction.set_context(marketing_automation_choose=True):
+                scenario = Scenario(
+                    model='party.party', domain=Scenario.default_domain(),
+                    goal=None, unicity=None, audience=None)
+            scenario.on_change_domain()
+            self.assertEqual(scenario.reach_matching, 0)
+            self.assertIn('Nobody', scenario.reach_summary)
+            scenario.choose_everybody()
+            self.assertTrue(scenario.reach_everybody)
+
     def test_not_readable(self):
         "Test what is wrong or may not be read gives no numbers"
         with self.transaction():
