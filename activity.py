@@ -16,7 +16,7 @@ from trytond.transaction import (
     Transaction, TransactionError, check_access, inactive_records,
     without_check_access)
 
-from .condition import evaluate, self_names
+from .condition import domains, evaluate, self_names
 from .exceptions import ActivityError, ConditionError, DelayError, ParentError
 from .reader import Access, PYSONEnvironment
 
@@ -332,6 +332,19 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                     'self': PYSONEnvironment(record, access),
                     'context': dict(Transaction().context),
                     }))
+
+    def condition_domains(self):
+        """
+        Return the domain of the targets that fulfill the condition and the
+        one of those that do not, as the virtual reader sees them.
+
+        It returns None if the condition has to be evaluated for each.
+        """
+        Target = Pool().get(self.scenario.model)
+        found = domains(self.condition, Target)
+        if found and Target.marketing_reads_all(
+                set(self_names(json.loads(self.condition)))):
+            return found
 
     @property
     def root(self):

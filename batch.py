@@ -10,6 +10,7 @@ import functools
 from sql import Literal, Values
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
+from sql.operators import Exists
 
 import trytond.config as config
 from trytond.model import fields
@@ -86,38 +87,41 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def is_running(cls, activity):
         "Return if the scenario of the activity (id) still runs"
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._running(activity))
+        return bool(cursor.fetchone())
+
+    @classmethod
+    def _running(cls, activity):
+        "Return the query of 1 if the scenario of the activity (id) runs"
         pool = Pool()
         activities = pool.get('marketing.automation.activity').__table__()
         scenario = pool.get('marketing.automation.scenario').__table__()
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*activities.join(
-                scenario, condition=activities.scenario == scenario.id
-                ).select(
-                    Literal(1),
-                    where=(activities.id == activity)
-                    & (scenario.state == 'running')
-                    & (scenario.active == Literal(True))))
-        return bool(cursor.fetchone())
+        return activities.join(
+            scenario, condition=activities.scenario == scenario.id
+            ).select(
+                Literal(1),
+                where=(activities.id == activity)
+                & (scenario.state == 'running')
+                & (scenario.active == Literal(True)))
 
     @classmethod
     def has_due(cls, activity, now):
         "Return if something is due for the activity (id)"
-        if not cls.is_running(activity):
-            return False
-        table = cls.__table__()
+        query = cls._first_due(cls.__table__(), activity, now)
+        query.where &= Exists(cls._running(activity))
         cursor = Transaction().connection.cursor()
-        cursor.execute(*cls._first_due(table, activity, now))
+        cursor.execute(*query)
         return bool(cursor.fetchone())
 
     @classmethod
     def due(cls, activity, now, limit):
         "Return the ids, at most limit, of what is due and of nobody else"
-        if not cls.is_running(activity):
-            return []
         table = cls.__table__()
         return cls._lock(table.select(
                 table.id,
-                where=cls._is_due(table, activity, now),
+                where=cls._is_due(table, activity, now)
+                & Exists(cls._running(activity)),
                 order_by=[table.at.asc, table.id.asc],
                 limit=limit))
 

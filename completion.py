@@ -234,14 +234,9 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def follow(cls, activity, number):
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        cursor.execute(*table.select(
-                table.record,
-                where=(table.claim == number) & (table.state == 'done')))
-        records = {record for record, in cursor}
-        super().follow(activity, number)
+        records = super().follow(activity, number)
         cls._complete_records(records)
+        return records
 
     @classmethod
     def _complete_records(cls, records):

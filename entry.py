@@ -18,6 +18,8 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
+from .tools import average
+
 _SLICE = 500
 
 
@@ -122,14 +124,13 @@ class Record(metaclass=PoolMeta):
         :param values: what distinguishes them, as test and by_hand.
         """
         table = cls.__table__()
-        target = Pool().get(scenario.model).__table__()
+        target, where = cls._enter_from(scenario, domain)
         columns = cls._enter_columns(scenario, target, **values)
         query = table.insert(
             [getattr(table, n) for n in columns],
             target.select(
                 *columns.values(),
-                where=cls._enter_where(scenario, target, **values)
-                & target.id.in_(cls._enter_query(scenario, domain)),
+                where=where & cls._enter_where(scenario, target, **values),
                 order_by=[target.id.asc]),
             # Others may let it enter at the same time
             on_conflict=Conflict(table))
@@ -146,6 +147,14 @@ class Record(metaclass=PoolMeta):
         cursor.execute(*table.select(Coalesce(Max(table.id), 0)))
         last_id, = cursor.fetchone()
         return last_id
+
+    @classmethod
+    def _enter_from(cls, scenario, domain):
+        """
+        Return the SQL of the targets, of which only the id is needed, and the
+        clause of those that match the domain.
+        """
+        return cls._enter_query(scenario, domain), Literal(True)
 
     @classmethod
     def _enter_query(cls, scenario, domain):
@@ -173,7 +182,7 @@ class Record(metaclass=PoolMeta):
         existing = cls.__table__()
         return ~Exists(existing.select(
                 Literal(1),
-                where=(existing.scenario == scenario.id)
+                where=(existing.scenario == average(scenario.id))
                 & (existing.record == cls._reference(scenario, target))
                 & (existing.test == Literal(bool(values.get('test'))))))
 

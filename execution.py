@@ -38,10 +38,14 @@ logger = logging.getLogger(__name__)
 _LOOK = 1
 
 
-def batch_size():
+def batch_size(activity=None):
     # SQLite has one writer at a time, so it must not be one for long
     default = 50 if backend.name == 'sqlite' else 200
-    return max(config.getint('marketing', 'batch_size', default=default), 1)
+    size = config.getint('marketing', 'batch_size', default=default)
+    if activity and not activity.action:
+        # Nothing is composed and nobody waits for another one
+        size *= 2
+    return max(size, 1)
 
 
 def is_trouble(outcome):
@@ -195,7 +199,9 @@ class Run:
             return False
         number = claim.new()
         with claim.hold(number):
-            with RecordActivity.turn(self.activity, batch_size()) as limit:
+            activity = self.activity
+            with RecordActivity.turn(
+                    activity, batch_size(activity)) as limit:
                 ids, parcels = self.claim(number, limit)
             sent = self.deliver(parcels, number)
             self.finish(number, sent)
@@ -430,7 +436,7 @@ class RecordActivity(metaclass=PoolMeta):
             return 1
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        size = batch_size()
+        size = batch_size(activity)
         limit = config.getint('marketing', 'tasks', default=16)
         due = table.select(
             table.id, where=cls._is_due(table, activity.id, now),

@@ -25,21 +25,24 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def follow(cls, activity, number):
         """
-        Plan the children of what the claim has done and let it go.
+        Plan the children of what the claim has done and let it go, and return
+        the set of the records (ids).
 
         The records that ended meanwhile have them only to show why not.
         """
         rows = cls._rows_done(number)
         if not rows:
-            return
+            return set()
         for child in activity.active_children:
             special = cls._special_rows(child, rows)
             cls._plan_rows(special)
             if len(special) < len(rows):
                 cls._plan_others(child, number, {r[3] for r in rows})
-        cls._cancel_opposites(activity, [row[1] for row in rows])
+        records = {row[1] for row in rows}
+        cls._cancel_opposites(activity, sorted(records))
         cls._update([row[0] for row in rows], {
                 'claim': None, 'claimed_at': None})
+        return records
 
     @classmethod
     def _rows_done(cls, number):

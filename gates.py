@@ -33,12 +33,14 @@ class RecordActivity(metaclass=PoolMeta):
         """
         gates = cls._gates()
         passed, passing = cls._pass(activity, gates, ids)
-        if not activity.action and len(passing) == len(gates):
+        outcomes = {}
+        if len(passing) == len(gates):
             # Nothing is read of those
-            outcomes = {id_: done() for id_ in passed}
-            ids = [id_ for id_ in ids if id_ not in passed]
-        else:
-            outcomes = {}
+            outcomes.update(cls._unfulfilled(
+                    activity, gates, [i for i in ids if i not in passed]))
+            if not activity.action:
+                outcomes.update(dict.fromkeys(passed, done()))
+            ids = [id_ for id_ in ids if id_ not in outcomes]
         with inactive_records():
             record_activities = list(cls.browse(ids))
         for gate in gates:
@@ -57,6 +59,18 @@ class RecordActivity(metaclass=PoolMeta):
                 outcomes[record_activity.id] = results.get(
                     record_activity.id, failed('action_error'))
         return outcomes
+
+    @classmethod
+    def _unfulfilled(cls, activity, gates, ids):
+        """
+        Return the outcomes of those of the ids for which only the condition
+        is not fulfilled for sure.
+        """
+        if not ids or not activity.condition:
+            return {}
+        _, unfulfilled = activity.condition_domains()
+        closed, _ = cls._pass(activity, gates, ids, condition=unfulfilled)
+        return dict.fromkeys(closed, skipped('condition'))
 
     @classmethod
     def _execute(cls, activity, record_activities):
@@ -80,10 +94,12 @@ class RecordActivity(metaclass=PoolMeta):
         return False
 
     @classmethod
-    def _pass(cls, activity, gates, ids):
+    def _pass(cls, activity, gates, ids, **instead):
         """
         Return the set of those of the ids for which gates are open for sure,
         and the set of these gates.
+
+        :param instead: other domains of the targets by the gate.
         """
         Record = Pool().get('marketing.automation.record')
         Target = Pool().get(activity.scenario.model)
@@ -99,7 +115,7 @@ class RecordActivity(metaclass=PoolMeta):
             if condition is not None:
                 clause, domain = condition
                 where &= clause
-                domains.append(domain)
+                domains.append(instead.get(gate, domain))
                 passing.add(gate)
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.join(
@@ -327,7 +343,11 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _pass_condition(cls, activity, table, record):
-        return (Literal(True), []) if not activity.condition else None
+        if not activity.condition:
+            return Literal(True), []
+        if domains := activity.condition_domains():
+            fulfilled, _ = domains
+            return Literal(True), fulfilled
 
     @classmethod
     def _gate_condition(cls, activity, record_activities):

@@ -90,6 +90,18 @@ class MarketingAutomationMixin(Model):
             check_fields(cls, domain)
 
     @classmethod
+    def marketing_reads_all(cls, names):
+        """
+        Return if the virtual reader may read the fields of each record.
+        """
+        if (cls.marketing_access_context
+                is not MarketingAutomationMixin.marketing_access_context):
+            # It depends on the record
+            return False
+        access = Access({'_groups': cls._marketing_groups()})
+        return access.reads_all(cls, names)
+
+    @classmethod
     def marketing_party_required(cls):
         """
         Return if the records without party stay out of the scenarios.

@@ -104,6 +104,17 @@ class Access:
         if self._user is not None and name in self._model(Model).hidden:
             raise Refused(f'"{name}" of "{Model.__name__}" may not be read')
 
+    def reads_all(self, Model, names):
+        "Return if the fields may be read and no rule hides a record"
+        try:
+            for name in names:
+                self.check_field(Model, name)
+            return (
+                all(is_offered(n, Model._fields[n]) for n in names)
+                and not self._model(Model).domain)
+        except (Refused, KeyError):
+            return False
+
     def check_record(self, record):
         "Raise if the record may not be read"
         if self._user is None:

@@ -5,11 +5,11 @@ import re
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sql import Expression, Flavor
+from sql import Expression, Flavor, Literal, Select
 
 from trytond.transaction import Transaction
 
-__all__ = ['constant', 'forget', 'statement']
+__all__ = ['average', 'constant', 'forget', 'statement']
 
 
 class statement:
@@ -113,6 +113,17 @@ class constant(Expression):
 
     def __str__(self):
         return self._text
+
+
+def average(value):
+    """
+    Return the SQL of the value for which PostgreSQL expects as many rows as
+    for any other.
+
+    Of what is newer than its statistics it expects a single one, and compares
+    each row with each other.
+    """
+    return Select([Literal(value)])
 
 
 def forget(*Models):

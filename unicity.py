@@ -20,6 +20,7 @@ from . import key
 from .domain import check_fields
 from .exceptions import UnicityError
 from .retry import transient
+from .tools import average
 
 _SLICE = 500
 # How many fields are proposed
@@ -143,6 +144,14 @@ class Record(metaclass=PoolMeta):
             last_id = ids[-1]
 
     @classmethod
+    def _enter_from(cls, scenario, domain):
+        if not scenario.unicity:
+            return super()._enter_from(scenario, domain)
+        # The key is made of the other columns
+        target = Pool().get(scenario.model).__table__()
+        return target, target.id.in_(cls._enter_query(scenario, domain))
+
+    @classmethod
     def _has_sql_key(cls, scenario):
         Target = Pool().get(scenario.model)
         return key.expression(
@@ -187,7 +196,7 @@ class Record(metaclass=PoolMeta):
         taken = cls.__table__()
         return Exists(taken.select(
                 Literal(1),
-                where=(taken.scenario == scenario.id)
+                where=(taken.scenario == average(scenario.id))
                 & (taken.unicity == expression)))
 
     @classmethod
