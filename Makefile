@@ -46,6 +46,16 @@ lint:  ## Run the linters
 	$(LINT) flake8
 	$(LINT) isort --check-only --diff .
 
+.PHONY: test-ui
+test-ui:  ## Walk through the web client, in a headless Chromium
+	@$(PYTHON) tools/environment.py 8.0
+	@.venv/8.0/bin/python ui/run.py $(ARGS)
+
+.PHONY: pictures
+pictures:  ## Take the pictures of the documentation anew, by the walks
+	@$(PYTHON) tools/environment.py 8.0
+	@PICTURES=doc/images .venv/8.0/bin/python ui/run.py -k Walk
+
 .PHONY: demo
 demo:  ## Live through a campaign in a minute: mails, opens, clicks
 	@$(PYTHON) tools/environment.py 8.0

@@ -1,0 +1,125 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The stage of the tests of the user interface.
+
+It is the shop of the demo after some days of its campaigns, with the servers
+that a marketer and the recipients meet, all on the loopback.
+"""
+
+import datetime as dt
+import os
+import shutil
+import sys
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'demo'))
+
+import client  # noqa: E402
+import server  # noqa: E402
+
+DIRECTORY = ROOT / '.cache' / 'ui'
+PICTURES = DIRECTORY / 'pictures'
+DATABASE = 'ui'
+# Who is only in the group Marketing
+LOGIN = 'camille'
+DAYS = 3
+
+_stack = ExitStack()
+
+
+class Stage:
+    "What the tests need to know of the servers"
+
+    def __init__(self, url, smtp):
+        self.url = url
+        self.smtp = smtp
+        self.name = DATABASE
+        self.login = LOGIN
+        self.password = server.PASSWORD
+
+    @contextmanager
+    def database(self):
+        "Yield the pool, to look at what the administrator may see"
+        from trytond.pool import Pool
+        from trytond.transaction import Transaction
+        with Transaction().start(self.name, 1, readonly=True):
+            yield Pool()
+
+
+def _configure():
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    server.DIRECTORY = DIRECTORY / 'site'
+    server.DATABASE = DATABASE
+    return server.configure()
+
+
+def build():
+    "Build the stage and return it, the same one each time"
+    if not hasattr(build, 'stage'):
+        build.stage = _build()
+    return build.stage
+
+
+def _build():
+    # Who writes tests does not want to wait for the same story each time
+    kept = os.environ.get('KEEP') and DIRECTORY / 'kept'
+    ports = _configure()
+    if not client.install():
+        raise RuntimeError("The web client can not be installed with npm.")
+    if kept and kept.exists():
+        for path in kept.iterdir():
+            shutil.copy(path, server.DIRECTORY / path.name)
+    else:
+        for _ in server.create_database():
+            pass
+    from proteus.config import set_trytond
+    set_trytond(
+        f'sqlite:///{DATABASE}', config_file=os.environ['TRYTOND_CONFIG'])
+    smtp = _stack.enter_context(server.smtp_server(ports['smtp']))
+    smtp.refuse_rcpt('closed-mailbox', text='5.1.1 This mailbox is closed')
+    http = server.serve_http(ports['http'])
+    _stack.callback(http.shutdown)
+    if not (kept and kept.exists()):
+        _live(smtp)
+        if kept:
+            _keep(kept)
+    return Stage(f"http://{server.HOST}:{ports['http']}", smtp)
+
+
+def _live(smtp):
+    import run
+    import time_machine
+    from recipients import Mailboxes
+    start = (dt.datetime.now().astimezone() - dt.timedelta(days=DAYS)
+        ).replace(hour=9, minute=0)
+    with time_machine.travel(start, tick=True) as clock, \
+            redirect_stdout(None):
+        people = run.prepare()
+        campaign = run.Campaign(clock, Mailboxes(smtp, people))
+        campaign.live(start, DAYS)
+    _complete()
+
+
+def _keep(kept):
+    import sqlite3
+    kept.mkdir()
+    path = f'{DATABASE}.sqlite'
+    with sqlite3.connect(server.DIRECTORY / path) as database:
+        with sqlite3.connect(kept / path) as copy:
+            database.backup(copy)
+
+
+def _complete():
+    "Give the marketer an address"
+    from proteus import Model
+    User = Model.get('res.user')
+    user, = User.find([('login', '=', LOGIN)])
+    user.email = 'camille@lumen.example.com'
+    user.save()
+
+
+def strike():
+    _stack.close()
