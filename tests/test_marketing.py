@@ -389,3 +389,24 @@ class MarketingTestCase(unittest.TestCase):
         record_activity, = RecordActivity.search([
                 ('record.rec_name', '=', "Alice")])
         self.assertEqual(record_activity.record.rec_name, "Alice")
+
+    @with_transaction()
+    def test_record_target(self):
+        "Test that a marketer who may not read sales sees the parties"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        Party = pool.get('party.party')
+        party, _ = Party.create([{'name': "Alice"}, {'name': "Bob"}])
+        scenario = self.create_scenario()
+        Record.enter(scenario, dt.datetime.now())
+        with self.marketer():
+            for type_ in ['form', 'tree']:
+                with self.subTest(view=type_):
+                    view = Record.fields_view_get(view_type=type_)
+                    self.assertIn('rec_name', view['fields'])
+            record, = Record.search([('rec_name', '=', "Alice")])
+            self.assertEqual(record.rec_name, "Alice")
+            action = Record.open_record([record])
+        self.assertEqual(
+            (action['res_model'], action['res_id']),
+            ('party.party', party.id))

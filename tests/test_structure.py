@@ -38,6 +38,7 @@ ROOMS = {
     'following': set(),
     'gates': {'mixin', 'retry'},
     'coming': set(),
+    'target': set(),
     'completion': {'retry'},
     'joining': {'mixin'},
     'key': set(),
