@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+import server
 from proteus import Model, Wizard
 from proteus.config import get_config
 
@@ -197,7 +198,7 @@ def draw_scenario(name, model, domain, step):
 def translate(activity, mail):
     Activity = Model.get('marketing.automation.activity')
     config = get_config()
-    for language in ['fr', 'de']:
+    for language in server.LANGUAGES:
         with config.set_context(language=language):
             translated = Activity(activity.id)
             translated.email_title, translated.email_template = (

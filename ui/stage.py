@@ -26,6 +26,7 @@ DATABASE = 'ui'
 # Who is only in the group Marketing
 LOGIN = 'camille'
 DAYS = 3
+LANGUAGES = ['fr']
 
 _stack = ExitStack()
 
@@ -53,6 +54,8 @@ def _configure():
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     server.DIRECTORY = DIRECTORY / 'site'
     server.DATABASE = DATABASE
+    # Each takes its time to be loaded
+    server.LANGUAGES = LANGUAGES
     return server.configure()
 
 
