@@ -13,6 +13,7 @@ from trytond.transaction import (
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from .exceptions import ScenarioError
+from .mixin import TargetMixin
 from .why import Question
 
 
@@ -124,7 +125,7 @@ class Why(Wizard):
             return target
 
 
-class WhyAsk(ModelView):
+class WhyAsk(TargetMixin, ModelView):
     __name__ = 'marketing.automation.why.ask'
 
     model = fields.Char("Model", readonly=True)
@@ -143,11 +144,6 @@ class WhyAsk(ModelView):
             },
         help="Leave empty to ask about all that comes next.")
 
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()
-
     @fields.depends('scenario', 'record', 'activity')
     def on_change_scenario(self):
         if not self.scenario:
@@ -158,7 +154,7 @@ class WhyAsk(ModelView):
         self.activity = None
 
 
-class WhyAnswer(ModelView):
+class WhyAnswer(TargetMixin, ModelView):
     __name__ = 'marketing.automation.why.answer'
 
     scenario = fields.Many2One(
@@ -174,11 +170,6 @@ class WhyAnswer(ModelView):
         help="When something happens the next time.")
     checks = fields.One2Many(
         'marketing.automation.why.check', None, "Checks", readonly=True)
-
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()
 
 
 class WhyCheck(ModelView):

@@ -10,6 +10,7 @@ from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 
+from .mixin import TargetMixin
 from .preview import Both, Preview, Sample
 from .preview_form import newest, page_of
 from .retry import is_database, transient
@@ -17,7 +18,7 @@ from .retry import is_database, transient
 _WRITTEN = ['name', 'html', 'sender', 'unsubscribe']
 
 
-class Layout(metaclass=PoolMeta):
+class Layout(TargetMixin, metaclass=PoolMeta):
     __name__ = 'marketing.automation.layout'
 
     preview_record = fields.Function(
@@ -31,10 +32,9 @@ class Layout(metaclass=PoolMeta):
         fields.Binary("Preview", filename='preview_name'),
         'on_change_with_preview_html')
 
-    @classmethod
-    def get_preview_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return [(None, ""), *Scenario.get_models()]
+    @fields.depends(methods=['get_models'])
+    def get_preview_models(self):
+        return [(None, ""), *self.get_models()]
 
     @classmethod
     def default_preview_record(cls):

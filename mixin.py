@@ -10,7 +10,8 @@ from trytond.transaction import Transaction
 from .domain import check_fields
 from .reader import Access
 
-__all__ = ['CompanyTargetMixin', 'MarketingAutomationMixin', 'Readers']
+__all__ = [
+    'CompanyTargetMixin', 'MarketingAutomationMixin', 'Readers', 'TargetMixin']
 
 
 class MarketingAutomationMixin(Model):
@@ -213,3 +214,15 @@ class Readers:
         if key not in self._accesses:
             self._accesses[key] = Access(context)
         return self._accesses[key]
+
+
+class TargetMixin:
+    "Give the models of the references to a target"
+    __slots__ = ()
+
+    # Tryton hides a reference from who may not read all of its models, unless
+    # they depend on the record
+    @fields.depends('id')
+    def get_models(self):
+        Scenario = Pool().get('marketing.automation.scenario')
+        return Scenario.get_models()

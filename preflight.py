@@ -21,6 +21,7 @@ from trytond.transaction import Transaction, check_access, without_check_access
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from .exceptions import PreflightError
+from .mixin import TargetMixin
 from .retry import transient
 
 __all__ = ['Problem']
@@ -406,7 +407,7 @@ class PreflightProblem(ModelView):
             ]
 
 
-class PreflightMessage(ModelView):
+class PreflightMessage(TargetMixin, ModelView):
     __name__ = 'marketing.automation.preflight.message'
 
     activity = fields.Many2One(
@@ -418,8 +419,3 @@ class PreflightMessage(ModelView):
     html = fields.Binary("Preview", filename='html_name', readonly=True)
     html_name = fields.Char("File Name", readonly=True)
     text = fields.Text("Text", readonly=True)
-
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()

@@ -15,6 +15,7 @@ from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
+from .mixin import TargetMixin
 from .tools import forget, statement
 
 _SLICE = 500
@@ -79,7 +80,7 @@ REASONS = [
     ]
 
 
-class Record(ModelSQL, ModelView):
+class Record(TargetMixin, ModelSQL, ModelView):
     __name__ = 'marketing.automation.record'
 
     scenario = fields.Many2One(
@@ -136,11 +137,6 @@ class Record(ModelSQL, ModelView):
     def default_test(cls):
         return False
 
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()
-
     def get_rec_name(self, name):
         if isinstance(self.record, ModelSQL) and self.record.id >= 0:
             return self.record.rec_name
@@ -149,10 +145,11 @@ class Record(ModelSQL, ModelView):
 
     @classmethod
     def search_rec_name(cls, name, clause):
+        Scenario = Pool().get('marketing.automation.scenario')
         _, operator, value = clause
         return ['OR'] + [
             ('record.rec_name', operator, value, model)
-            for model, _ in cls.get_models()]
+            for model, _ in Scenario.get_models()]
 
     @classmethod
     def view_attributes(cls):

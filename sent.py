@@ -25,6 +25,7 @@ from trytond.wizard import Button, StateView, Wizard
 
 from . import tracking
 from .exceptions import ScenarioError
+from .mixin import TargetMixin
 
 
 def keeps_content():
@@ -141,7 +142,7 @@ def _harmless(html):
     return lxml.html.tostring(root, encoding='unicode')
 
 
-class SentShow(ModelView):
+class SentShow(TargetMixin, ModelView):
     __name__ = 'marketing.automation.sent.show'
 
     activity = fields.Many2One(
@@ -163,8 +164,3 @@ class SentShow(ModelView):
         states={
             'invisible': ~Eval('text'),
             })
-
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()

@@ -18,14 +18,14 @@ from trytond.transaction import Transaction, active_records
 
 from . import paths, wording
 from .exceptions import ActivityError
-from .mixin import Readers
+from .mixin import Readers, TargetMixin
 from .outcome import Outcome, done, skipped
 from .retry import transient
 
 _RESPONSIBLES = ['res.user', 'company.employee']
 
 
-class ToDo(Workflow, ModelSQL, ModelView):
+class ToDo(Workflow, TargetMixin, ModelSQL, ModelView):
     "What a user has to do for a record of a scenario"
     __name__ = 'marketing.automation.todo'
     _rec_name = 'subject'
@@ -132,10 +132,8 @@ class ToDo(Workflow, ModelSQL, ModelView):
     def default_test(cls):
         return False
 
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return [(None, "")] + Scenario.get_models()
+    def get_models(self):
+        return [(None, "")] + super().get_models()
 
     @classmethod
     def get_end_reasons(cls):

@@ -14,6 +14,7 @@ from trytond.wizard import (
 
 from .delivery import AddressError, envelope_address
 from .exceptions import TestError
+from .mixin import TargetMixin
 
 
 class Test(Wizard):
@@ -143,14 +144,9 @@ class TestStart(ModelView):
         return False
 
 
-class TestRecord(ModelView):
+class TestRecord(TargetMixin, ModelView):
     __name__ = 'marketing.automation.test.record'
 
     model = fields.Char("Model", readonly=True)
     record = fields.Reference(
         "Record", selection='get_models', required=True)
-
-    @classmethod
-    def get_models(cls):
-        Scenario = Pool().get('marketing.automation.scenario')
-        return Scenario.get_models()

@@ -125,7 +125,7 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
         self.create_party()
         layout = self.layout()
         _, text, html = self.mail(layout=layout.id)
-        self.assertNotIn('Top', html)
+        self.assertNotIn('<b>Top</b>', html)
 
     @with_transaction()
     def test_stencil(self):
