@@ -46,8 +46,9 @@ class Scenario(metaclass=PoolMeta):
         super().__setup__()
         cls._buttons.update({
                 'end_records': {
-                    'invisible': Eval('state') == 'running',
-                    'depends': ['state'],
+                    'invisible': (
+                        (Eval('state') == 'running') | (Eval('id', -1) < 0)),
+                    'depends': ['id', 'state'],
                     },
                 })
 

@@ -75,7 +75,7 @@ class ComingTestCase(FlowTestCase):
         with self.transaction():
             for model, expected in [
                     (RECORD, [
-                            'record', 'scenario', 'state', 'end_reason',
+                            'rec_name', 'scenario', 'state', 'end_reason',
                             'next_activity', 'next_at']),
                     (RECORD + '.activity', [
                             'record', 'activity', 'activity_action', 'state',
