@@ -102,6 +102,7 @@ class Hit(ModelSQL, ModelView):
             ('unreliable', "Unreliable"),
             ], "Verdict", readonly=True, sort=False,
         help="Who made the request. Only those of humans have an effect.")
+    verdict_string = verdict.translated('verdict')
     reason = fields.Selection([
             (None, ""),
             ('agent', "The program is known as a machine"),

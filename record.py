@@ -94,6 +94,7 @@ class Record(TargetMixin, ModelSQL, ModelView):
     end_reason = fields.Selection(
         REASONS, "End Reason", readonly=True, sort=False,
         help="Why nothing more happens to the record.")
+    end_reason_string = end_reason.translated('end_reason')
     ended_at = fields.DateTime("Ended at", readonly=True)
     uuid = fields.Char("UUID", readonly=True, strip=False)
     test = fields.Boolean(
@@ -262,9 +263,11 @@ class RecordActivity(ModelSQL, ModelView):
             ('expired', "Expired"),
             ('failed', "Failed"),
             ], "State", required=True, readonly=True, sort=False)
+    state_string = state.translated('state')
     reason = fields.Selection(
         REASONS, "Reason", readonly=True, sort=False,
         help="Why it ended without being done, or waits again.")
+    reason_string = reason.translated('reason')
     detail = fields.Text(
         "Detail", readonly=True, states={'invisible': ~Eval('detail')},
         help="What the other side said.")

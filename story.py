@@ -181,19 +181,19 @@ class Story(ModelSQL, ModelView):
         return gettext('marketing_automation.msg_story_entered')
 
     def _result_ended(self):
-        return _selected(self.record, 'end_reason')
+        return self.record.end_reason_string
 
     def _result_step(self):
         return ': '.join(filter(None, [
-                    _selected(self.record_activity, 'state'),
-                    _selected(self.record_activity, 'reason')]))
+                    self.record_activity.state_string,
+                    self.record_activity.reason_string]))
 
     def _result_event(self):
         Activity = Pool().get('marketing.automation.activity')
         return Activity._event_names()[self.event][0]
 
     def _result_hit(self):
-        verdict = _selected(self.hit, 'verdict')
+        verdict = self.hit.verdict_string
         return ' '.join(filter(None, [
                     self.hit.kind_string, self.hit.link_name,
                     f'({verdict})' if verdict else None]))
@@ -216,12 +216,6 @@ class Story(ModelSQL, ModelView):
     @ModelView.button_action('marketing_automation.wizard_sent')
     def show(cls, stories):
         pass
-
-
-def _selected(record, name):
-    "Return the words of the value of the selection"
-    selection = record.fields_get([name])[name]['selection']
-    return dict(selection).get(getattr(record, name))
 
 
 class OpenStory(Wizard):

@@ -205,10 +205,9 @@ class RecordActivity(metaclass=PoolMeta):
         return [c._replace(subject=activity.rec_name) for c in checks]
 
     def _check_ended(self):
-        states = self.fields_get(['state'])['state']['selection']
         name = gettext(
             'marketing_automation.msg_why_state',
-            state=dict(states)[self.state], date=_local(self.ended_at))
+            state=self.state_string, date=_local(self.ended_at))
         return Check(
             name, 'passed' if self.state == 'done' else 'closed',
             self._reason_text(self.reason, self.detail),
