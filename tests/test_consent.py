@@ -149,7 +149,7 @@ class ConsentTestCase(unittest.TestCase):
         self.assertTrue(count)
         # What another transaction has let enter is not seen
         with patch(
-                'trytond.modules.marketing_automation.record.Exists',
+                'trytond.modules.marketing_automation.entry.Exists',
                 lambda query: Literal(False)):
             self.assertEqual(Record.enter(scenario, dt.datetime.now()), 0)
         self.assertEqual(Record.search([], count=True), count)
