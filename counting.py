@@ -10,7 +10,7 @@ followed by a comma.
 import time
 from collections import Counter, defaultdict
 
-from sql import Expression, Literal, Null, Select
+from sql import Expression, Literal, Null, Select, Union
 from sql.aggregate import Count
 from sql.conditionals import Case, Coalesce
 from sql.functions import DateTrunc
@@ -109,21 +109,26 @@ class Counted(Model):
 
         Their columns are subject, at, kind and number.
         """
-        def query(at, kind, number, condition=Literal(True)):
-            table = cls.__table__()
-            return table.select(
-                getattr(table, cls._counted_subject).as_('subject'),
-                at(table).as_('at'),
-                kind(table).as_('kind'),
-                Literal(number).as_('number'),
-                where=cls._uncounted(table) & condition(table),
-                limit=_ALL)
-
+        # What each row was counted as is taken away, what it is now is added
+        table = cls.__table__()
+        changed = table.select(
+            getattr(table, cls._counted_subject).as_('subject'),
+            table.counted, table.counted_at,
+            cls.kind(table).as_('kind'), cls.kind_at(table).as_('kind_at'),
+            where=cls._uncounted(table), limit=_ALL)
+        number = Union(*[
+                Select([constant(n).as_('value')]) for n in [1, -1]],
+            all_=True)
+        is_new = number.value == constant(1)
         return [
-            query(cls.kind_at, cls.kind, 1, lambda t: Literal(True)),
-            query(
-                lambda t: t.counted_at, lambda t: t.counted, -1,
-                lambda t: t.counted != Null),
+            changed.join(number, 'CROSS').select(
+                changed.subject.as_('subject'),
+                Case((is_new, changed.kind_at), else_=changed.counted_at
+                    ).as_('at'),
+                Case((is_new, changed.kind), else_=changed.counted
+                    ).as_('kind'),
+                number.value.as_('number'),
+                where=is_new | (changed.counted != Null)),
             ]
 
     @classmethod

@@ -40,7 +40,7 @@ _LOOK = 1
 
 def batch_size(activity=None):
     # SQLite has one writer at a time, so it must not be one for long
-    default = 50 if backend.name == 'sqlite' else 200
+    default = 50 if backend.name == 'sqlite' else 250
     size = config.getint('marketing', 'batch_size', default=default)
     if activity and not activity.action:
         # Nothing is composed and nobody waits for another one
@@ -124,6 +124,8 @@ class Run:
         self.courier = None
         # Why the courier is out of reach
         self.away = None
+        # Whether it is shown that it is not
+        self.is_back = False
         # Whether there is more to do now
         self.full = False
         # Whether something of the batch may have failed
@@ -229,7 +231,7 @@ class Run:
         return bool(self.courier)
 
     def go_away(self, exception):
-        self.away = exception
+        self.away, self.is_back = exception, False
         self.RecordActivity.courier_away(self.activity, str(exception))
         logger.error("courier away activity=%s", self.activity_id)
 
@@ -338,8 +340,9 @@ class Run:
                 sent[id_] = parcel
         if parcels:
             insist(lambda: RecordActivity.give_back([number]))
-            if not self.away:
+            if not (self.away or self.is_back):
                 RecordActivity.courier_back(self.activity)
+                self.is_back = True
         return sent
 
     def is_running(self):

@@ -160,24 +160,13 @@ class RecordActivity(metaclass=PoolMeta):
             limit=1)
 
     @classmethod
-    def _happen(cls, event, times):
-        rows = super()._happen(event, times)
-        if event == UNSUBSCRIBED and rows:
-            cls._wake([(record, activity) for record, activity, _, _ in rows])
-        return rows
-
-    @classmethod
-    def _wake(cls, rows):
-        """
-        Let the children that wait for the unsubscription by the rows of
-        record and activity wait again: the end of the record has cancelled
-        them.
-        """
-        children = cls._event_children({a for _, a in rows}, UNSUBSCRIBED)
+    def _wake(cls, event, rows, children):
+        super()._wake(event, rows, children)
+        # The end of the record has cancelled what waits for it
         woken = [
-            [record, child.id] for record, activity in rows
+            [record, child.id] for record, activity, *_ in rows
             for child in children.get(activity, [])
-            if child.event == UNSUBSCRIBED]
+            if event == UNSUBSCRIBED and child.event == UNSUBSCRIBED]
         if woken:
             table = cls.__table__()
             values = Values(woken)

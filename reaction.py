@@ -178,6 +178,7 @@ class RecordActivity(metaclass=PoolMeta):
         reason = cls._resolving_events().get(event)
         children = cls._event_children(
             {a for _, a, _, _ in rows}, None if reason else event)
+        cls._wake(event, rows, children)
         waiting = {
             (child.id, subject)
             for activity, subject in {(a, s) for _, a, s, _ in rows}
@@ -201,6 +202,15 @@ class RecordActivity(metaclass=PoolMeta):
         cls._cancel(resolved, reason)
         cls._cancel(undated, reason, undated=True)
         forget(cls)
+
+    @classmethod
+    def _wake(cls, event, rows, children):
+        """
+        Let what the event has ended before wait for it again.
+
+        :param rows: what `_happen` returned.
+        :param children: what `_event_children` returned for them.
+        """
 
     @classmethod
     def _event_children(cls, ids, event=None):
@@ -234,18 +244,23 @@ class RecordActivity(metaclass=PoolMeta):
 
         :param times: see `_apply_event`.
         """
-        times = {id_: at for (id_, *_), at in times.items()}
-        cursor = Transaction().connection.cursor()
-        times = {i: at.replace(microsecond=0) for i, at in times.items()}
-        cursor.execute(*cls._without_event(event, ids=list(times)))
-        rows = [
-            (id_, record, activity, times[id_])
-            for id_, record, activity in cursor.fetchall()]
-        if rows:
+        transaction = Transaction()
+        cursor = transaction.connection.cursor()
+        times = {
+            id_: at.replace(microsecond=0) for (id_, *_), at in times.items()}
+        new, has_returning = [], transaction.database.has_returning()
+        if not has_returning:
+            cursor.execute(*cls._without_event(event, ids=list(times)))
+            new = cursor.fetchall()
+            times = {id_: times[id_] for id_, _, _ in new}
+        if times:
             cursor.execute(*cls._with_event(
-                    event, rows=[[id_, at] for id_, _, _, at in rows]))
+                    event, has_returning, rows=list(map(list, times.items()))))
+            if has_returning:
+                new = cursor.fetchall()
         return [
-            (record, activity, None, at) for _, record, activity, at in rows]
+            (record, activity, None, times[id_])
+            for id_, record, activity in new]
 
     @statement
     def _without_event(cls, event, ids):
@@ -253,19 +268,28 @@ class RecordActivity(metaclass=PoolMeta):
         return table.select(
             table.id, table.record, table.activity,
             where=fields.SQL_OPERATORS['in'](table.id, ids)
-            & table.state.in_(['sending', 'done'])
-            # The rows of before the event existed have no value
-            & (Coalesce(getattr(table, event), Literal(False))
-                == Literal(False)))
+            & cls._is_without(table, event))
 
     @statement
-    def _with_event(cls, event, rows):
+    def _with_event(cls, event, has_returning, rows):
         table, values = cls.__table__(), Values(rows)
         return table.update(
             [getattr(table, event), getattr(table, f'{event}_at')],
             [True, values.column2],
             from_=[values],
-            where=table.id == values.column1)
+            where=(table.id == values.column1)
+            & cls._is_without(table, event),
+            returning=(
+                [table.id, table.record, table.activity]
+                if has_returning else None))
+
+    @classmethod
+    def _is_without(cls, table, event):
+        return (
+            table.state.in_(['sending', 'done'])
+            # The rows of before the event existed have no value
+            & (Coalesce(getattr(table, event), Literal(False))
+                == Literal(False)))
 
     @classmethod
     def event_times(cls, activity, records):

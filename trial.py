@@ -141,6 +141,8 @@ class Activity(metaclass=PoolMeta):
     def email_recipients(self, record_activities):
         recipients = super().email_recipients(record_activities)
         for record_activity in record_activities:
+            if not record_activity.test:
+                continue
             if address := record_activity.record.test_recipient:
                 recipients[record_activity.id] = address
         return recipients

@@ -6,7 +6,7 @@ Draw the table as bars: the CPU per item beside its target.
 
 from html import escape
 
-_WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 760, 30, 270, 110, 44
+_WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 840, 30, 350, 110, 44
 _PYTHON, _DATABASE, _TARGET = '#3465a4', '#9dbbe0', '#cc0000'
 
 

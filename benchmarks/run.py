@@ -73,16 +73,18 @@ def create_database(uri):
 class Benchmark:
     "The rows of the table"
 
-    def __init__(self, uri, sink, count, only):
+    def __init__(self, uri, sink, count, history, only):
         import measure
         from work import Work
         self.uri = uri
         self.sink = sink
         self.count = count
+        self.history = history
         self.only = only
         self.rows = []
         self.work = Work(NAME)
         self.Cost = measure.Cost
+        self.resident = measure.resident
         measure.count_statements()
         say("creating the parties")
         self.first = self.work.create_parties(max(count * 10, 1000))
@@ -111,21 +113,32 @@ class Benchmark:
     def run(self):
         for name in [
                 'enter', 'condition', 'steps', 'send', 'workers', 'web',
-                'lists', 'idle']:
+                'idle', 'lists', 'sqlite']:
             if not self.only or name in self.only:
                 getattr(self, name)()
 
     def enter(self):
         for count in [self.count, self.count * 10]:
             scenario, _ = self.work.create_scenario(self.first, count)
+            before = self.resident()
             with self.cost() as cost:
                 self.work.enter(scenario)
-            self.add("enter, no condition", .03, count, cost)
+            self.add(
+                "enter, no condition", .03, count, cost,
+                memory=[before, self.resident()])
             self.work.stop(scenario)
 
     def condition(self):
+        for count in self._tenth():
+            self._condition(count)
+
+    def _tenth(self):
+        "Return the number of which is shown that the cost is linear"
+        return sorted({max(self.count // 10, 200), self.count})
+
+    def _condition(self, count):
         scenario, activity = self.work.create_scenario(
-            self.first, self.count,
+            self.first, count,
             condition='{"__class__": "Not", "v": {"__class__": "Equal", "s1": '
             '{"__class__": "Get", "v": {"__class__": "Eval", "v": "self", '
             '"d": {}}, "k": "name", "d": ""}, "s2": "Nobody"}}')
@@ -134,13 +147,16 @@ class Benchmark:
         with self.cost() as decide:
             self.work.execute(activity)
         self.add(
-            "enter, with a condition on the root", .15, self.count, cost,
-            decide)
+            "enter, with a condition on the root", .15, count, cost, decide)
         self.work.stop(scenario)
 
     def steps(self):
+        for count in self._tenth():
+            self._steps(count)
+
+    def _steps(self, count):
         scenario, activity = self.work.create_scenario(
-            self.first, self.count, children=2)
+            self.first, count, children=2)
         self.work.enter(scenario)
         self.work.analyze()
         # The children wait
@@ -149,12 +165,11 @@ class Benchmark:
             "WHERE scenario = %s AND id != %s", scenario, activity)
         with self.cost() as cost:
             self.work.execute(activity)
-        self.add(
-            "step without action, two children", .2, self.count, cost)
+        self.add("step without action, two children", .2, count, cost)
         self.work.stop(scenario)
 
     def send(self):
-        for count in [max(self.count // 10, 200), self.count]:
+        for count in sorted({200, *self._tenth()}):
             self._send(count)
 
     def _send(self, count):
@@ -232,57 +247,89 @@ class Benchmark:
                         f"{kind}{name}", limit, count, cost, react,
                         statements=self._statements(paths[0])
                         + react.statements / count)
-            paths = self.work.urls('unsubscribe', activity)
+            *paths, first, second = self.work.urls('unsubscribe', activity)
             paths = paths[:1000]
+            body = 'List-Unsubscribe=One-Click'
             with self.cost(pid) as cost:
-                statuses = outside.request(
-                    port, paths, 'List-Unsubscribe=One-Click')
+                statuses = outside.request(port, paths, body)
             assert statuses.keys() == {200}, statuses
-            self.add("unsubscribe", 3, len(paths), cost, statements=None)
+            self.add(
+                "unsubscribe", 3, len(paths), cost,
+                statements=self._statements(first, second, body=body))
         self.work.stop(scenario)
 
-    def _statements(self, path):
-        "Return the number of statements of a request"
+    def _statements(self, *paths, body=None):
+        "Return the number of statements of the last of the requests"
         from werkzeug.test import Client
 
         from trytond.wsgi import app
         client = Client(app)
-        client.get(path)
-        before = self.Cost.statements
-        client.get(path)
+        for path in paths if body else paths * 2:
+            before = self.Cost.statements
+            if body:
+                client.post(
+                    path, data=body,
+                    content_type='application/x-www-form-urlencoded')
+            else:
+                client.get(path)
         return self.Cost.statements - before
 
-    def lists(self):
-        times = 20
-        for kind in ['scenario', 'activity']:
-            self.work.analyze()
-            self.work.read(kind)
+    def idle(self):
+        self.work.sql(
+            "UPDATE marketing_automation_scenario SET state = 'stopped' "
+            "WHERE state = 'running'")
+        for count in sorted({min(1000, self.count), self.count}):
+            scenario, _ = self.work.create_scenario(self.first, count)
+            self.work.enter(scenario)
+            # Nothing is left to be done
+            self.work.sql(
+                "UPDATE marketing_automation_record_activity "
+                "SET at = '9999-01-01' WHERE state = 'waiting'")
+            self.work.crons()
+            connections = self.sink.connections
+            times = 20
             with self.cost() as cost:
                 for _ in range(times):
-                    self.work.read(kind)
-            (count,), = self.work.sql(
-                "SELECT count(*) FROM marketing_automation_record_activity")
+                    self.work.crons()
+            assert self.sink.connections == connections
             self.add(
-                f"list of the {kind} figures", 10, times, cost,
-                record_activities=count)
+                f"idle crons, {count:,} have entered", 10, times, cost)
+            self.work.stop(scenario)
 
-    def idle(self):
-        times = 20
-        # Nothing is left to be done
-        self.work.sql(
-            "UPDATE marketing_automation_record_activity "
-            "SET at = '9999-01-01' WHERE state = 'waiting'")
-        self.work.crons()
-        connections = self.sink.connections
-        with self.cost() as cost:
-            for _ in range(times):
-                self.work.crons()
-        assert self.sink.connections == connections
-        self.add("idle crons", 10, times, cost)
+    def lists(self):
+        times, first = 20, 0
+        for last in sorted({1000, self.history}):
+            self.work.create_history(first, last)
+            first = last
+            for kind in ['scenario', 'activity']:
+                self.work.read(kind)
+                with self.cost() as cost:
+                    for _ in range(times):
+                        self.work.read(kind)
+                self.add(
+                    f"list of the {kind} figures, {last:,}", 10, times, cost)
+
+    def sqlite(self):
+        output = subprocess.check_output(
+            [sys.executable, '-W', 'ignore',
+                Path(__file__).parent / 'lists.py',
+                str(min(30_000, self.history))],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        measured = json.loads(output)
+        for kind in ['scenario', 'activity']:
+            self.rows.append({
+                    'name': f"list of the {kind} figures, "
+                    f"{measured['record_activities']:,} on SQLite",
+                    'target': 50,
+                    'items': 20,
+                    'cpu': measured[kind],
+                    'python': measured[kind],
+                    'database': 0,
+                    })
 
 
 def show(rows, floors):
-    print(f"\n{'ms of CPU per item':40}{'items':>8}{'target':>8}{'CPU':>9}"
+    print(f"\n{'ms of CPU per item':48}{'items':>8}{'target':>8}{'CPU':>9}"
         f"{'python':>9}{'database':>9}{'statem.':>9}{'rows':>7}{'bytes':>8}"
         f"{'per s':>8}")
     for row in rows:
@@ -290,18 +337,23 @@ def show(rows, floors):
             value = row.get(name)
             return '' if value is None else f'{value:.{digits}f}'
         print(
-            f"{row['name']:40}{row['items']:8}{row['target'] or '':>8}"
+            f"{row['name']:48}{row['items']:8}{row['target'] or '':>8}"
             f"{number('cpu', 3):>9}{number('python', 3):>9}"
             f"{number('database', 3):>9}{number('statements', 2):>9}"
             f"{number('rows', 2):>7}{number('bytes', 0):>8}"
             f"{number('mails_per_second', 0):>8}")
         if 'memory' in row:
             small, big = row['memory']
-            print(f"    memory {small:.0f} MB after a tenth, {big:.0f} MB at "
-                f"the end; first mail after {row['first_mail']:.2f} s")
+            first = row.get('first_mail')
+            print(
+                f"    memory {small:.0f} MB " + (
+                    "before" if first is None else "after a tenth")
+                + f", {big:.0f} MB at the end" + (
+                    "" if first is None
+                    else f"; first mail after {first:.2f} s"))
     print("\nfloors")
     for name, value in floors.items():
-        print(f"{name:40}{'':16}{value:9.3f}")
+        print(f"{name:48}{'':16}{value:9.3f}")
 
 
 def write(result, path):
@@ -310,17 +362,22 @@ def write(result, path):
     for name in ['rows', 'sending', 'floors']:
         path.with_name(f'{path.stem}_{name}.csv').write_text(
             getattr(table, name)(result))
+    path.with_name(f'{path.stem}_run.txt').write_text(table.run(result))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--number', '-n', type=int, default=10_000)
+    parser.add_argument(
+        '--history', type=int, default=1_000_000,
+        help="the record activities which the lists count")
     parser.add_argument('--only', nargs='*', help="the parts to measure")
     parser.add_argument(
         '--out', type=Path,
         default=DOC / 'performance' / 'benchmark.json')
     options = parser.parse_args()
 
+    load, _, _ = os.getloadavg()
     with ExitStack() as stack:
         sink = stack.enter_context(outside.sink())
         say("starting PostgreSQL")
@@ -332,7 +389,8 @@ def main():
         create_database(uri)
         from floors import floors
         from work import TEMPLATE
-        benchmark = Benchmark(uri, sink, options.number, options.only)
+        benchmark = Benchmark(
+            uri, sink, options.number, options.history, options.only)
         say("floors")
         measured = floors(TEMPLATE, sink.uri, uri + NAME)
         benchmark.run()
@@ -341,6 +399,7 @@ def main():
         'number': options.number,
         'python': platform.python_version(),
         'cores': os.cpu_count(),
+        'load': load,
         'rows': benchmark.rows,
         'floors': measured,
         }

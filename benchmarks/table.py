@@ -31,7 +31,8 @@ def rows(result):
                 'Statements', 'Rows', 'Bytes'],
             *[
                 [row['name'], row['items'], row['target'] or '',
-                    _number(row['cpu']), *[_number(row[c]) for c in _COLUMNS]]
+                    _number(row['cpu']),
+                    *[_number(row.get(c)) for c in _COLUMNS]]
                 for row in result['rows']]])
 
 
@@ -53,3 +54,13 @@ def floors(result):
             *[
                 [name, _number(value)]
                 for name, value in result['floors'].items()]])
+
+
+def run(result):
+    "Return the paragraph on how the figures were taken"
+    return (
+        f"These figures were taken in one run with N={result['number']}, with "
+        f"Python {result['python']}, on {result['cores']} cores"
+        + (f" with a load average of {result['load']:.1f} at the start"
+            if 'load' in result else '')
+        + '.\n')

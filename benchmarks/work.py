@@ -5,6 +5,7 @@ The reference work: parties with an e-mail address and a language, and
 scenarios whose mails have 6 KB and eight links.
 """
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from measure import family, resident
 
 import trytond.config as config
+from trytond import backend
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -51,6 +53,8 @@ TEMPLATE %= (
             "is broken and we will look at it together over a coffee. " * 2)
         for _ in range(6)))
 
+# The size of the lists
+_SCENARIOS, _ACTIVITIES = 5, 4
 FIGURES = {
     'scenario': [
         'record_count', 'record_count_blocked', 'block_rate',
@@ -80,6 +84,8 @@ class Work:
             transaction.commit()
 
     def sql(self, statement, *parameters):
+        if backend.name == 'sqlite':
+            statement = statement.replace('%s', '?').replace('%%', '%')
         with self.transaction() as transaction:
             cursor = transaction.connection.cursor()
             cursor.execute(statement, parameters)
@@ -152,6 +158,72 @@ class Work:
                         }])
         return scenario, activity
 
+    def create_history(self, first, last):
+        """
+        Create the record activities, with numbers from first to before last,
+        of mails that were sent in the last ten months.
+        """
+        if not (scenarios := self.sql(
+                "SELECT id FROM marketing_automation_scenario "
+                "WHERE name = 'Filled'")):
+            with self.transaction(1):
+                Scenario = Pool().get('marketing.automation.scenario')
+                scenarios = [(s.id,) for s in Scenario.create([{
+                                'name': "Filled",
+                                'model': 'party.party',
+                                'domain': '[["id", "=", -1]]',
+                                } for _ in range(_SCENARIOS)])]
+                Pool().get('marketing.automation.activity').create([{
+                            'name': f"Mail {i}",
+                            'parent': f'marketing.automation.scenario,{id_}',
+                            'action': 'send_email',
+                            'email_title': "Hello",
+                            'email_template': "<p>Hello</p>",
+                            } for id_, in scenarios
+                        for i in range(_ACTIVITIES)])
+        in_ = ', '.join(str(id_) for id_, in scenarios)
+        (last_id,), = self.sql(
+            "SELECT COALESCE(MAX(id), 0) FROM marketing_automation_record")
+        share = _SCENARIOS * _ACTIVITIES
+        if backend.name == 'sqlite':
+            at = "DATETIME(%s, '-' || (n.i %% 300) || ' days')"
+        else:
+            at = "%s - (n.i %% 300) * INTERVAL '1 day'"
+        # As if it had been counted when it happened
+        self.sql(
+            "INSERT INTO marketing_automation_record "
+            "(scenario, record, uuid, blocked, test, by_hand, counted, "
+            "create_uid, create_date) "
+            "WITH RECURSIVE n (i) AS (SELECT CAST(%s AS INTEGER) UNION ALL "
+            "SELECT i + 1 FROM n WHERE i + 1 < %s) "
+            "SELECT s.id, 'party.party,' || (1000000000 + n.i), "
+            "'filled-' || s.id || '-' || n.i, FALSE, FALSE, FALSE, "
+            f"'running,', 0, {at} "
+            "FROM n JOIN marketing_automation_scenario s "
+            f"ON s.id IN ({in_})",
+            first // share, last // share,
+            dt.datetime.now().replace(microsecond=0))
+        self.sql(
+            "INSERT INTO marketing_automation_record_activity "
+            "(record, activity, at, state, ended_at, email_opened, "
+            "email_clicked, attempts, test, counted, counted_at, create_uid, "
+            "create_date) "
+            "SELECT r.id, a.id, r.create_date, 'done', r.create_date, "
+            "r.id %% 3 = 0, FALSE, 0, FALSE, CASE WHEN r.id %% 3 = 0 "
+            "THEN 'done,email_opened,email_opened_raw,' ELSE 'done,' END, "
+            "r.create_date, 0, r.create_date "
+            "FROM marketing_automation_record r "
+            "JOIN marketing_automation_activity a ON a.scenario = r.scenario "
+            f"WHERE r.id > %s AND r.scenario IN ({in_})", last_id)
+        with self.transaction():
+            Counter = Pool().get('marketing.automation.counter')
+            Counter.verify()
+            Counter.fold()
+        self.analyze()
+        (count,), = self.sql(
+            "SELECT COUNT(*) FROM marketing_automation_record_activity")
+        return count
+
     def stop(self, scenario):
         "Stop the scenario, so it is no part of what follows"
         with self.transaction(1):
@@ -190,7 +262,8 @@ class Work:
         with self.transaction(1):
             Model = Pool().get(f'marketing.automation.{kind}')
             ids = [r.id for r in Model.search([])]
-            Model.read(ids, FIGURES[kind])
+            view = Model.fields_view_get(view_type='tree')
+            Model.read(ids, sorted({*FIGURES[kind], *view['fields']}))
         return len(ids)
 
     def mails(self, activity):

@@ -212,8 +212,10 @@ class StatementsTestCase(unittest.TestCase):
     @with_transaction()
     def test_send(self):
         "Test the composition of mails, their claim and their log"
-        self.assertConstant(
+        count = self.assertConstant(
             self.execute, lambda count: self.entered(count, mails=True))
+        # With the claim and its release, and one for the outcome of each
+        self.assertLessEqual(1 + (count + 5) / 250, 1.2)
 
     @with_transaction()
     def test_links(self):
@@ -260,30 +262,70 @@ class StatementsTestCase(unittest.TestCase):
 
         self.assertLessEqual(self.assertConstant(
                 lambda id_: Consent.stop(id_, 'scenario', 'one-click'),
-                prepare), 13)
+                prepare), 12)
 
     @with_transaction()
     def test_react(self):
         "Test the reaction on hits"
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        for kind, maximum in [('open', 25), ('click', 40)]:
+            with self.subTest(kind=kind):
+                count = self.assertConstant(
+                    RecordActivity.react,
+                    lambda count: self.hit(kind, self.sent(count, kind)))
+                self.assertLessEqual(count, maximum)
+                # With the INSERT of each, and with one page of hits
+                self.assertLessEqual(1 + count / MANY, 4)
+        self.assertTrue(RecordActivity.search(
+                [('email_clicked', '=', True)], count=True))
+
+    @with_transaction()
+    def test_react_again(self):
+        "Test the reaction on what is known"
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+
+        def prepare(kind, count):
+            ids = self.sent(count, kind)
+            self.hit(kind, ids)
+            RecordActivity.react()
+            # Another program, so that it is kept
+            return self.hit(kind, ids, user_agent="Chrome/1 Safari/1")
+
+        for kind in ['open', 'click']:
+            with self.subTest(kind=kind):
+                count = self.assertConstant(
+                    RecordActivity.react,
+                    lambda count: prepare(kind, count))
+                self.assertLessEqual(1 + count / MANY, 2)
+
+    def sent(self, count, kind):
+        "Return the ids of as many mails with a child that waits for the kind"
         pool = Pool()
         RecordActivity = pool.get('marketing.automation.record.activity')
+        event = {'open': 'email_opened', 'click': 'email_clicked'}[kind]
+        activity, ids = self.entered(
+            count, mails=True, children=[{'event': event}])
+        RecordActivity.store(
+            dict.fromkeys(ids, done()), dt.datetime.now(), 1)
+        RecordActivity.follow(
+            pool.get('marketing.automation.activity')(activity), 1)
+        return ids
+
+    def hit(self, kind, ids, user_agent="Firefox"):
+        "Add a hit for each of the mails, return the arguments to react"
+        pool = Pool()
         Hit = pool.get('marketing.automation.hit')
-
-        def prepare(count):
-            activity, ids = self.entered(
-                count, mails=True, children=[{'event': 'email_opened'}])
-            now = dt.datetime.now()
-            RecordActivity.store(dict.fromkeys(ids, done()), now, 1)
-            RecordActivity.follow(
-                pool.get('marketing.automation.activity')(activity), 1)
-            for id_ in ids:
-                Hit.add('open', record_activity=id_, user_agent="Firefox")
-            return []
-
-        self.assertLessEqual(
-            self.assertConstant(RecordActivity.react, prepare), 25)
-        self.assertTrue(RecordActivity.search(
-                [('email_opened', '=', True)], count=True))
+        Link = pool.get('marketing.automation.link')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        link = None
+        if kind == 'click':
+            activity = RecordActivity(ids[0]).activity.id
+            link = Link.ids({(activity, 'https://shop.example.com/')})[
+                activity, 'https://shop.example.com/']
+        for id_ in ids:
+            Hit.add(
+                kind, record_activity=id_, link=link, user_agent=user_agent)
+        return []
 
     @with_transaction()
     def test_lists(self):
