@@ -25,7 +25,8 @@ PHONE = {'width': 360, 'height': 640}
 TIMEOUT = 20 * 1000
 PANE = '#tabcontent > .tab-pane.active'
 MESSAGE = '.infobar .alert:visible > span, .modal.in:visible .alert'
-DIALOG = '.modal.in:visible'
+DIALOGS = '.modal.in'
+DIALOG = f'{DIALOGS}:visible'
 
 SETTLE = '''quiet => new Promise(resolve => {
     const start = Date.now();
@@ -150,7 +151,7 @@ class Client:
                 raise LookupError(name)
             row = self.page.locator('#menu tbody tr').nth(position)
             if name is names[-1]:
-                row.locator('.column-char').first.dblclick()
+                self.opens(row.locator('.column-char').first.click)
             elif (position + 1 >= len(entries)
                     or entries[position + 1][1] <= depth):
                 row.locator('.expander').click()
@@ -163,6 +164,15 @@ class Client:
                 row.querySelector('.column-char').innerText.trim(),
                 parseFloat(row.querySelector('.expander img')
                     .style.marginLeft || '0')])''')
+
+    def opens(self, action):
+        "Wait for the tab or the dialog that the action opens"
+        shown = "jQuery('#tablist > li').length + ' ' + jQuery('{}').length"
+        shown = shown.format(DIALOGS)
+        before = self.page.evaluate(f'() => {shown}')
+        action()
+        self.page.wait_for_function(f'before => {shown} != before', arg=before)
+        self.settle()
 
     def close_tabs(self):
         "Close all, and forget what is not saved"
@@ -222,11 +232,14 @@ class Client:
 
     def choose(self, menu, name):
         "Choose from relate, action or print of the toolbar"
-        self.toolbar(menu)
-        self.page.locator(
+        entry = self.page.locator(
             f'{PANE} nav.toolbar ul[aria-labelledby={menu}] a').filter(
-                has_text=name).first.click()
-        self.settle()
+                has_text=name).first
+        self.toolbar(menu)
+        if not entry.is_visible():
+            # The first click closed it
+            self.toolbar(menu)
+        self.opens(entry.click)
 
     def click(self, label):
         "Click the button by its label or its tooltip"
@@ -235,6 +248,20 @@ class Client:
         if not found.count():
             found = self.top.locator(f'[title="{label}"]:visible')
         found.first.click()
+        self.settle()
+
+    def add_line(self):
+        "Add a line to the field of many lines"
+        self.top.locator('.form-one2many-toolbar [title="New"]:visible'
+            ).first.click()
+        self.settle()
+
+    def search(self, name, text):
+        "Choose the record that the field completes the text with"
+        field = self.field(name)
+        field.press_sequentially(text, delay=30)
+        self.page.locator('.dropdown-menu a:visible').filter(
+            has_text=text).first.click()
         self.settle()
 
     def field(self, name):
@@ -254,6 +281,16 @@ class Client:
 
     def value(self, name):
         return self.field(name).input_value()
+
+    def shown(self, name):
+        "Return the label of what is selected"
+        return self.field(name).evaluate(
+            'e => e.options[e.selectedIndex].text')
+
+    def preview(self):
+        "Return the text of the document that is shown"
+        return self.top.locator('iframe:visible').first.content_frame.locator(
+            'body').inner_text()
 
     def text(self):
         "Return all that is to be read"

@@ -2,10 +2,16 @@
 # this repository contains the full copyright notices and license terms.
 
 import atexit
+import os
+import shutil
 import unittest
+from pathlib import Path
 
 import stage
 from browser import Browser, Client
+
+# Where the pictures of the documentation are
+ILLUSTRATIONS = os.environ.get('PICTURES')
 
 
 class UserInterfaceTestCase(unittest.TestCase):
@@ -13,20 +19,33 @@ class UserInterfaceTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         cls.stage = stage.build()
         cls.browser = _browser()
         cls.client = Client(cls.browser, cls.stage)
         cls.addClassCleanup(cls.client.close)
 
     def setUp(self):
+        super().setUp()
         self.browser.errors.clear()
 
     def tearDown(self):
+        errors = list(self.browser.errors)
         self.client.close_tabs()
+        self.assertEqual(errors, [])
+        super().tearDown()
 
-    def assertNoError(self):
-        "Ensure that neither the page nor its console told an error"
-        self.assertEqual(self.browser.errors, [])
+    def picture(self, name):
+        self.client.picture(name)
+        illustrate(name)
+
+
+def illustrate(name):
+    "Copy the picture into the documentation, where it is asked for"
+    if ILLUSTRATIONS:
+        name = f'{name}.png'
+        shutil.copy(
+            stage.PICTURES / name, Path(stage.ROOT, ILLUSTRATIONS, name))
 
 
 def _browser():

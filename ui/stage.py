@@ -25,6 +25,7 @@ PICTURES = DIRECTORY / 'pictures'
 DATABASE = 'ui'
 # Who is only in the group Marketing
 LOGIN = 'camille'
+ADDRESS = 'camille@lumen.example.com'
 DAYS = 3
 LANGUAGES = ['fr']
 
@@ -40,6 +41,26 @@ class Stage:
         self.name = DATABASE
         self.login = LOGIN
         self.password = server.PASSWORD
+        self.address = ADDRESS
+
+    def run_crons(self):
+        "Let enter and execute, as the crons do"
+        import run
+        from recipients import Mailboxes
+        with redirect_stdout(None):
+            run.Campaign(None, Mailboxes(self.smtp, [])).run_crons()
+
+    def unsubscribe_link(self, name):
+        "Return the link that the e-mails to the party contain"
+        from trytond.modules.marketing_automation.tracking import (
+            unsubscribe_url)
+        with self.database() as pool:
+            Record = pool.get('marketing.automation.record')
+            record, = Record.search([
+                    ('rec_name', '=', name),
+                    ('scenario.name', '=', "Welcome to the newsletter"),
+                    ])
+            return unsubscribe_url(record)
 
     @contextmanager
     def database(self):
@@ -120,7 +141,7 @@ def _complete():
     from proteus import Model
     User = Model.get('res.user')
     user, = User.find([('login', '=', LOGIN)])
-    user.email = 'camille@lumen.example.com'
+    user.email = ADDRESS
     user.save()
 
 
