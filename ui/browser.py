@@ -25,9 +25,15 @@ PHONE = {'width': 360, 'height': 640}
 TIMEOUT = 20 * 1000
 PANE = '#tabcontent > .tab-pane.active'
 MESSAGE = '.infobar .alert:visible > span, .modal.in:visible .alert'
-DIALOGS = '.modal.in'
-DIALOG = f'{DIALOGS}:visible'
+DIALOG = '.modal.in:visible'
 
+SHOWN = '''() => {
+    const tab = Sao.Tab.tabs.get_current();
+    return [
+        jQuery('#tablist > li').length, jQuery('.modal.in').length,
+        tab && tab.screen.current_view && tab.screen.current_view.view_type,
+        ].join();
+}'''
 SETTLE = '''quiet => new Promise(resolve => {
     const start = Date.now();
     let last = start;
@@ -151,7 +157,7 @@ class Client:
                 raise LookupError(name)
             row = self.page.locator('#menu tbody tr').nth(position)
             if name is names[-1]:
-                self.opens(row.locator('.column-char').first.click)
+                self.change(row.locator('.column-char').first.click)
             elif (position + 1 >= len(entries)
                     or entries[position + 1][1] <= depth):
                 row.locator('.expander').click()
@@ -165,13 +171,12 @@ class Client:
                 parseFloat(row.querySelector('.expander img')
                     .style.marginLeft || '0')])''')
 
-    def opens(self, action):
-        "Wait for the tab or the dialog that the action opens"
-        shown = "jQuery('#tablist > li').length + ' ' + jQuery('{}').length"
-        shown = shown.format(DIALOGS)
-        before = self.page.evaluate(f'() => {shown}')
+    def change(self, action):
+        "Do what opens or closes a tab, a view or a dialog, and wait for it"
+        before = self.page.evaluate(SHOWN)
         action()
-        self.page.wait_for_function(f'before => {shown} != before', arg=before)
+        self.page.wait_for_function(
+            f'before => ({SHOWN})() != before', arg=before)
         self.settle()
 
     def close_tabs(self):
@@ -209,9 +214,8 @@ class Client:
 
     def open(self, text):
         "Double click the row"
-        self.row(text).locator(
-            'td:visible .widget:visible').first.dblclick()
-        self.settle()
+        self.change(self.row(text).locator(
+                'td:visible .widget:visible').first.dblclick)
 
     def pick(self, text):
         "Make the row the current record"
@@ -239,7 +243,7 @@ class Client:
         if not entry.is_visible():
             # The first click closed it
             self.toolbar(menu)
-        self.opens(entry.click)
+        self.change(entry.click)
 
     def click(self, label):
         "Click the button by its label or its tooltip"

@@ -60,7 +60,7 @@ class Stage:
                     ('rec_name', '=', name),
                     ('scenario.name', '=', "Welcome to the newsletter"),
                     ])
-            return unsubscribe_url(record)
+            return unsubscribe_url(record.id)
 
     @contextmanager
     def database(self):

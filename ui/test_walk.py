@@ -30,7 +30,7 @@ class CampaignWalkTestCase(UserInterfaceTestCase):
         client.click("Next")
         client.fill('organization', "Maison Lumen")
         client.fill('url', 'https://www.lumen.example.com/new')
-        client.opens(lambda: client.click("Create"))
+        client.change(lambda: client.click("Create"))
         self.assertEqual(client.value('name'), NAME)
         self.assertIn('As soon as "Welcome" is clicked', client.text())
         client.close_tabs()
@@ -70,31 +70,31 @@ class CampaignWalkTestCase(UserInterfaceTestCase):
         self.assertRegex(client.value('preview_subject'), "News for [^$]+")
         self.assertIn(TEXT, client.preview())
         self.picture('activity')
-        client.click("Apply Changes")
+        client.change(lambda: client.click("Apply Changes"))
         client.toolbar('save')
 
     def send_me(self):
         client = self.client
         client.open("Welcome")
-        client.opens(lambda: client.click("Send Me This"))
+        client.change(lambda: client.click("Send Me This"))
         client.click("Send")
         self.assertEqual(client.value('address'), self.stage.address)
         message = self.stage.smtp.messages[-1]
         self.assertEqual(message.rcpt_tos, [self.stage.address])
         self.assertIn("News for", message.message['Subject'])
-        client.click("OK")
-        client.click("Discard Changes")
+        client.change(lambda: client.click("OK"))
+        client.change(lambda: client.click("Discard Changes"))
 
     def check(self):
         client = self.client
-        client.opens(lambda: client.click("Run"))
+        client.change(lambda: client.click("Run"))
         self.assertEqual(client.value('count'), '13')
         self.assertIn(TEXT, client.preview())
         self.picture('check')
 
     def run_(self):
         client = self.client
-        client.click("Run")
+        client.change(lambda: client.click("Run"))
         self.assertEqual(client.shown('state'), "Running")
         count = len(self.stage.smtp.messages)
         self.stage.run_crons()
@@ -120,8 +120,9 @@ class FollowWalkTestCase(UserInterfaceTestCase):
         self.assertIn("Reminder", row.inner_text())
         self.picture('scenario')
         client.tab("Diagram")
-        self.assertGreater(client.top.locator('img.center-block').evaluate(
-                'e => e.naturalWidth'), 300)
+        self.assertGreater(client.top.locator(
+                'img.center-block:visible').last.evaluate(
+                    'e => e.naturalWidth'), 300)
         self.picture('diagram')
 
     def test_progress(self):
@@ -161,8 +162,9 @@ class FollowWalkTestCase(UserInterfaceTestCase):
         client.choose('relate', "Story")
         self.assertIn("E-Mail Clicked", client.text())
         self.picture('story')
-        client.opens(client.rows().locator('button[name=show]:visible'
-                ).first.click)
+        client.pick("Thanks for a click")
+        client.change(lambda: client.row("Thanks for a click").locator(
+                'button[name=show]').click())
         self.assertIn("Café des Tilleuls", client.preview())
         self.picture('message')
 
