@@ -308,9 +308,10 @@ class Record(Counted, metaclass=PoolMeta):
         query.columns = [*query.columns, query.table.counted]
         query.values.columns = [*query.values.columns, Literal('running,')]
         count = super()._insert_entered(scenario, query, last_id)
-        Pool().get('marketing.automation.counter').add(
-            'scenario', cls._sum_counted(
-                lambda t: (t.scenario == scenario.id) & (t.id > last_id)))
+        if count:
+            Pool().get('marketing.automation.counter').add(
+                'scenario', cls._sum_counted(
+                    lambda t: (t.scenario == scenario.id) & (t.id > last_id)))
         return count
 
 

@@ -230,6 +230,21 @@ class StatementsTestCase(unittest.TestCase):
                 'https://shop.example.com/cart/\N{HORIZONTAL ELLIPSIS}'})
 
     @with_transaction()
+    def test_constants(self):
+        "Test what is prepared can use the indexes with a condition"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        for Model in [Record, RecordActivity]:
+            self.assertEqual(
+                Model._uncounted(Model.__table__()).params, ())
+        table = RecordActivity.__table__()
+        now = dt.datetime.now()
+        due = RecordActivity._is_due(table, 1, now)
+        self.assertEqual(due.params, (1, now))
+        self.assertEqual(RecordActivity._is_claimed(table).params, ())
+
+    @with_transaction()
     def test_outcome(self):
         "Test the outcome of one mail is one statement"
         RecordActivity = Pool().get('marketing.automation.record.activity')
