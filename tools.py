@@ -115,15 +115,16 @@ class constant(Expression):
         return self._text
 
 
-def average(value):
+def average(id_):
     """
-    Return the SQL of the value for which PostgreSQL expects as many rows as
+    Return the SQL of the id for which PostgreSQL expects as many rows as
     for any other.
 
     Of what is newer than its statistics it expects a single one, and compares
     each row with each other.
     """
-    return Select([Literal(value)])
+    # What is not yet saved has none, and PostgreSQL no type for nothing
+    return Select([Literal(-1 if id_ is None else id_)])
 
 
 def forget(*Models):
