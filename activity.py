@@ -5,7 +5,6 @@ import datetime as dt
 import json
 from collections import defaultdict
 
-from trytond import backend
 from trytond.i18n import gettext
 from trytond.model import DeactivableMixin, Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
@@ -13,12 +12,12 @@ from trytond.pool import Pool
 from trytond.pyson import PYSON, Eval, If, PYSONDecoder
 from trytond.tools import grouped_slice
 from trytond.transaction import (
-    Transaction, TransactionError, check_access, inactive_records,
-    without_check_access)
+    Transaction, check_access, inactive_records, without_check_access)
 
 from .condition import domains, evaluate, self_names
 from .exceptions import ActivityError, ConditionError, DelayError, ParentError
 from .reader import Access, PYSONEnvironment
+from .retry import explained
 
 _SLICE = 500
 
@@ -292,17 +291,10 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         for activity in activities:
             if not activity.condition:
                 continue
-            try:
+            with explained(
+                    ConditionError, 'msg_activity_condition_invalid',
+                    activity=activity.rec_name, condition=activity.condition):
                 activity._check_condition()
-            except (TransactionError, backend.DatabaseOperationalError):
-                raise
-            except Exception as exception:
-                raise ConditionError(gettext(
-                        'marketing_automation.msg_activity_condition_invalid',
-                        activity=activity.rec_name,
-                        condition=activity.condition,
-                        error=str(exception) or repr(exception))
-                    ) from exception
 
     def _check_condition(self):
         pool = Pool()

@@ -13,7 +13,7 @@ from trytond.transaction import (
 
 from .domain import check_fields, decode, describe
 from .exceptions import AudienceError
-from .retry import savepoint, transient
+from .retry import explained, savepoint, transient
 
 
 class Audience(DeactivableMixin, ModelSQL, ModelView):
@@ -226,20 +226,12 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
 
     def _check(self):
         "Ensure that it can be searched by who saves it"
-        try:
+        with explained(
+                AudienceError, 'msg_audience_invalid',
+                audience=self.rec_name):
             domain = self._checked_domain()
             with check_access():
                 self._Target.search(domain, limit=1, order=[])
-        except AudienceError:
-            raise
-        except Exception as exception:
-            if transient(exception):
-                raise
-            raise AudienceError(gettext(
-                    'marketing_automation.msg_audience_invalid',
-                    audience=self.rec_name,
-                    error=getattr(exception, 'message', None)
-                    or str(exception) or repr(exception))) from exception
 
     # Open
 

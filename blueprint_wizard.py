@@ -161,6 +161,12 @@ def _needing(*needs):
         b.name for b in blueprints().values() if set(needs) & b.needs.keys()]
 
 
+def _states(need, required=False):
+    "Return the states of what the templates ask for because of the need"
+    needed = Eval('template').in_(_needing(need))
+    return {'invisible': ~needed, 'required': needed & required}
+
+
 class TemplateInfo(ModelView):
     __name__ = 'marketing.automation.scenario.template.info'
 
@@ -213,37 +219,23 @@ class TemplateParameters(ModelView):
     needs = fields.Text("What It Needs", readonly=True)
     organization = fields.Char(
         "Organization",
-        states={
-            'invisible': ~Eval('template').in_(_needing('organization')),
-            'required': Eval('template').in_(_needing('organization')),
-            },
+        states=_states('organization', required=True),
         help="The name under which the e-mails are sent.")
     url = fields.Char(
         "Page",
-        states={
-            'invisible': ~Eval('template').in_(_needing('url')),
-            'required': Eval('template').in_(_needing('url')),
-            },
+        states=_states('url', required=True),
         help="The address of the page to which the e-mails lead.")
     user = fields.Many2One(
         'res.user', "Responsible",
-        states={
-            'invisible': ~Eval('template').in_(_needing('user')),
-            'required': Eval('template').in_(_needing('user')),
-            },
+        states=_states('user', required=True),
         help="Who gets the to-dos.")
     category = fields.Many2One(
         'party.category', "Category",
-        states={
-            'invisible': ~Eval('template').in_(_needing('category')),
-            },
+        states=_states('category'),
         help="Leave empty to create one.")
     date_field = fields.Selection(
         'get_date_fields', "Date",
-        states={
-            'invisible': ~Eval('template').in_(_needing('date_field')),
-            'required': Eval('template').in_(_needing('date_field')),
-            })
+        states=_states('date_field', required=True))
 
     @fields.depends('template')
     def get_date_fields(self):
@@ -259,15 +251,11 @@ class TemplateListParameters(metaclass=PoolMeta):
 
     list = fields.Many2One(
         'marketing.email.list', "Mailing List",
-        states={
-            'invisible': ~Eval('template').in_(_needing('list')),
-            },
+        states=_states('list'),
         help="Leave empty to create one.")
     confirmed_list = fields.Many2One(
         'marketing.email.list', "Confirmed List",
-        states={
-            'invisible': ~Eval('template').in_(_needing('confirmed_list')),
-            },
+        states=_states('confirmed_list'),
         help="Leave empty to create one.")
 
 

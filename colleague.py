@@ -14,14 +14,13 @@ from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, active_records, check_access, without_check_access)
 
-from . import headers, mjml, tracking
+from . import headers, paths, tracking
 from .compose import address_of, compose, one_line
 from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError
-from .mail import _markup, _text, sender
-from .mixin import Readers
+from .mail import Draft, sender
 from .outcome import Parcel, failed, skipped
-from .reader import Access, View, is_offered
+from .reader import Access, is_offered
 from .retry import is_database, transient
 from .sandbox_values import Refused
 
@@ -130,14 +129,7 @@ class Activity(metaclass=PoolMeta):
     def check_ready(self):
         super().check_ready()
         if self.action == 'email_colleague':
-            if not tracking.base():
-                raise ActivityError(gettext(
-                        'marketing_automation.msg_activity_no_base',
-                        activity=self.rec_name))
-            if not (self.email_from or sender()):
-                raise ActivityError(gettext(
-                        'marketing_automation.msg_activity_no_from',
-                        activity=self.rec_name))
+            self.check_sender()
 
     # Execution
 
@@ -165,83 +157,23 @@ class Activity(metaclass=PoolMeta):
             else:
                 outcomes[record_activity.id] = skipped(recipient)
         for language, group in groups.items():
-            context = {'language': language} if language else {}
-            with Transaction().set_context(**context), active_records():
-                activity = self.__class__(self.id)
-                targets = group[0].record.record.__class__.browse(
-                    [r.record.record.id for r in group])
-                readers = Readers()
-                for record_activity, target in zip(group, targets):
-                    outcomes[record_activity.id] = activity._colleague_mail(
-                        record_activity, target, readers.access(target),
-                        recipients[record_activity.id],
-                        replies.get(target.id))
+            for letter in self._drafts(Letter, language, group):
+                outcomes[letter.id] = letter.finish(
+                    recipients[letter.id], replies.get(letter.target.id))
         return outcomes
-
-    def _colleague_mail(
-            self, record_activity, target, access, recipient, reply):
-        field = 'email_title'
-        try:
-            context = self.email_context(View(target, access))
-            # There is nobody to track
-            context['short'] = _untracked
-            title = one_line(_text(self.email_title).render(context))
-            field = 'email_template'
-            template = _markup(self.email_template)
-            html = template.render(context)
-            if template.is_mjml:
-                html = mjml.to_html(html)
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                raise
-            return failed('template_error', '{}\n{}'.format(
-                    self.__names__(field)['field'],
-                    getattr(exception, 'message', None) or repr(exception)))
-        try:
-            address = envelope_address(recipient.address)
-        except AddressError:
-            return failed('address_invalid', one_line(recipient.address))
-        message_id = (
-            record_activity.message_id
-            or headers.message_id(tracking.base()))
-        from_ = self.email_from or sender()
-        values = {
-            'Message-ID': message_id,
-            'Auto-Submitted': 'auto-generated',
-            'X-Auto-Response-Suppress': 'OOF, AutoReply',
-            }
-        if reply:
-            try:
-                values['Reply-To'] = envelope_address(reply.value)
-            except AddressError:
-                # The colleague has to look for another one
-                pass
-        try:
-            message = compose(
-                sender() or from_, from_, recipient.name, address, title,
-                html, values)
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                raise
-            return failed('message_invalid', repr(exception))
-        return Parcel(
-            recipient=address, content=message, message_id=message_id,
-            sender=address_of(sender() or from_), subject=title)
 
     # The recipients
 
     @without_check_access
     def _colleagues(self, record_activities):
         "Return the recipient, or why there is none, by record activity"
-        found = {}
-        for record_activity in record_activities:
-            target = record_activity.record.record
-            value = None
-            if self.colleague:
-                value = target
-                for name in self.colleague.split('.'):
-                    value = getattr(value, name) if value else None
-            found[record_activity.id] = value or self.colleague_user
+        targets = {r.id: r.record.record for r in record_activities}
+        values = {}
+        if self.colleague:
+            values = paths.follow(list(targets.values()), self.colleague)
+        found = {
+            id_: values.get(target.id) or self.colleague_user
+            for id_, target in targets.items()}
         parties = self._internal_parties(found.values())
         strangers = self._strangers(
             {v for v in found.values() if isinstance(v, str)})
@@ -337,9 +269,62 @@ class RecordActivity(metaclass=PoolMeta):
     def _throttled_actions(cls):
         return super()._throttled_actions() | {'email_colleague'}
 
+    @classmethod
+    def _retryable_reasons(cls):
+        return super()._retryable_reasons() | {'no_colleague'}
 
-def _untracked(url):
-    return str(url)
+
+class Letter(Draft):
+    "A mail to a colleague, in which nothing is tracked"
+
+    def _tracked_urls(self):
+        return None, None
+
+    def finish(self, recipient, reply):
+        """
+        Return the parcel for the recipient, or why there is none.
+
+        :param reply: the contact mechanism to which the colleague replies.
+        """
+        if self.failure:
+            return failed('template_error', self.activity.template_failure(
+                    *self.failure, self.target))
+        try:
+            address = envelope_address(recipient.address)
+        except AddressError:
+            return failed('address_invalid', one_line(recipient.address))
+        message_id = (
+            self.record_activity.message_id
+            or headers.message_id(tracking.base()))
+        from_ = self.activity.email_from or sender()
+        title = one_line(self.short.replace(self.title, str))
+        try:
+            message = compose(
+                sender() or from_, from_, recipient.name, address, title,
+                self.short.replace(self.page.html(), str),
+                self._headers(message_id, reply))
+        except Exception as exception:
+            if transient(exception) or is_database(exception):
+                raise
+            return failed('message_invalid', repr(exception))
+        return Parcel(
+            recipient=address, content=message, message_id=message_id,
+            sender=address_of(sender() or from_), subject=title)
+
+    @staticmethod
+    def _headers(message_id, reply):
+        values = {
+            'Message-ID': message_id,
+            'Auto-Submitted': 'auto-generated',
+            'X-Auto-Response-Suppress': 'OOF, AutoReply',
+            }
+        if reply:
+            try:
+                values['Reply-To'] = envelope_address(reply.value)
+            except AddressError:
+                # The colleague has to look for another one
+                pass
+        return values
 
 
 def _leads(name, field):

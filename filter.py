@@ -8,7 +8,6 @@ The filters of the parents count too, until one starts anew.
 
 from sql import Literal
 
-from trytond.i18n import gettext
 from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval, PYSONEncoder
@@ -18,7 +17,7 @@ from trytond.wizard import StateAction, Wizard
 from .domain import check_fields, decode, describe
 from .exceptions import DomainError
 from .outcome import failed, skipped
-from .retry import is_database, transient
+from .retry import explained, is_database, transient
 
 
 class Activity(metaclass=PoolMeta):
@@ -127,17 +126,10 @@ class Activity(metaclass=PoolMeta):
         for activity in activities:
             if not activity.domain:
                 continue
-            try:
+            with explained(
+                    DomainError, 'msg_activity_domain_invalid',
+                    activity=activity.rec_name, domain=activity.domain):
                 activity._check_domain()
-            except Exception as exception:
-                if transient(exception):
-                    raise
-                raise DomainError(gettext(
-                        'marketing_automation.msg_activity_domain_invalid',
-                        activity=activity.rec_name,
-                        domain=activity.domain,
-                        error=getattr(exception, 'message', None)
-                        or str(exception) or repr(exception))) from exception
 
     def _check_domain(self):
         Target = Pool().get(self.root.model)

@@ -6,13 +6,11 @@ more, and whose record has disappeared.
 """
 
 import datetime as dt
-from contextlib import contextmanager
 
 from sql import Literal, Null
 from sql.conditionals import Coalesce
 from sql.operators import Exists
 
-from trytond.i18n import gettext
 from trytond.model import Index, ModelView, dualmethod, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
@@ -21,7 +19,7 @@ from trytond.transaction import Transaction, active_records
 from .domain import decode
 from .exceptions import GoalError
 from .outcome import cancelled, until
-from .retry import savepoint, transient
+from .retry import explained, savepoint, transient
 from .tools import forget
 
 # When what could not be decided is looked at again
@@ -79,21 +77,11 @@ class Scenario(metaclass=PoolMeta):
                 with scenario._goal_explained():
                     scenario._check_search(scenario.decode_goal())
 
-    @contextmanager
     def _goal_explained(self):
         "Tell that the goal is what can not be used"
-        try:
-            yield
-        except Exception as exception:
-            if transient(exception):
-                raise
-            raise GoalError(gettext(
-                    'marketing_automation.msg_scenario_goal_invalid',
-                    scenario=self.rec_name,
-                    goal=self.goal,
-                    error=(getattr(exception, 'message', None)
-                        or str(exception) or repr(exception)))
-                ) from exception
+        return explained(
+            GoalError, 'msg_scenario_goal_invalid',
+            scenario=self.rec_name, goal=self.goal)
 
     def decode_goal(self):
         "Return the domain of the goal, None if there is none"

@@ -183,14 +183,18 @@ class Activity(metaclass=PoolMeta):
     def check_ready(self):
         super().check_ready()
         if self.action == 'send_email':
-            if not tracking.base():
-                raise ActivityError(gettext(
-                        'marketing_automation.msg_activity_no_base',
-                        activity=self.rec_name))
-            if not (self.email_from or sender()):
-                raise ActivityError(gettext(
-                        'marketing_automation.msg_activity_no_from',
-                        activity=self.rec_name))
+            self.check_sender()
+
+    def check_sender(self):
+        "Raise an error if no e-mail can come from here"
+        if not tracking.base():
+            raise ActivityError(gettext(
+                    'marketing_automation.msg_activity_no_base',
+                    activity=self.rec_name))
+        if not (self.email_from or sender()):
+            raise ActivityError(gettext(
+                    'marketing_automation.msg_activity_no_from',
+                    activity=self.rec_name))
 
     # Execution
 

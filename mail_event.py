@@ -13,7 +13,6 @@ from sql import Null, Values
 from trytond.i18n import gettext
 from trytond.model import ModelView, dualmethod, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.pyson import Eval
 from trytond.transaction import Transaction, inactive_records
 
 from .exceptions import ActivityError
@@ -100,13 +99,8 @@ class RecordActivity(metaclass=PoolMeta):
     def __setup__(cls):
         super().__setup__()
         for event in [REPLIED, BOUNCED]:
-            cls._buttons[f'on_{event}'] = {
-                'invisible': (
-                    (Eval('state') != 'done')
-                    | (Eval('activity_action') != 'send_email')),
-                'readonly': Eval(event, False),
-                'depends': ['state', 'activity_action', event],
-                }
+            cls._buttons[f'on_{event}'] = cls._event_button(
+                'send_email', event)
 
     @dualmethod
     @ModelView.button

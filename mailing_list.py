@@ -19,12 +19,8 @@ from . import headers, tracking
 from .compose import address_of, one_line
 from .delivery import AddressError, Session, envelope_address
 from .exceptions import ActivityError
+from .mail import sender
 from .outcome import Outcome, Parcel, done, failed, skipped
-
-
-def _sender():
-    return config.get(
-        'marketing', 'email_from', default=config.get('email', 'from'))
 
 
 class Activity(metaclass=PoolMeta):
@@ -84,7 +80,7 @@ class Activity(metaclass=PoolMeta):
                 raise ActivityError(gettext(
                         'marketing_automation.msg_mailing_list_no_url',
                         activity=self.rec_name))
-            if not _sender():
+            if not sender():
                 raise ActivityError(gettext(
                         'marketing_automation.msg_activity_no_from',
                         activity=self.rec_name))
@@ -186,7 +182,7 @@ class Activity(metaclass=PoolMeta):
         message_id = (
             record_activity.message_id
             or headers.message_id(tracking.base()))
-        set_from_header(message, _sender(), _sender())
+        set_from_header(message, sender(), sender())
         message['To'] = subscriber.email
         message['Subject'] = title = one_line(title)
         message['Date'] = formatdate()
@@ -197,7 +193,7 @@ class Activity(metaclass=PoolMeta):
             recipient=subscriber.email,
             content=message,
             message_id=message_id,
-            sender=address_of(_sender()),
+            sender=address_of(sender()),
             subject=title)
 
 

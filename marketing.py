@@ -18,7 +18,7 @@ from trytond.transaction import (
 from .domain import check_fields, decode
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
-from .retry import place, transient
+from .retry import explained, place, transient, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -157,16 +157,10 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         if field_names and not (field_names & {'model', 'domain'}):
             return
         for scenario in scenarios:
-            try:
+            with explained(
+                    DomainError, 'msg_scenario_domain_invalid',
+                    scenario=scenario.rec_name, domain=scenario.domain):
                 scenario._check_domain()
-            except Exception as exception:
-                if transient(exception):
-                    raise
-                raise DomainError(gettext(
-                        'marketing_automation.msg_scenario_domain_invalid',
-                        scenario=scenario.rec_name,
-                        domain=scenario.domain,
-                        error=_error_text(exception))) from exception
 
     def _check_domain(self):
         self._check_search(self.decode_domain())
@@ -344,7 +338,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                     transaction.rollback()
                     logger.error(
                         "broken scenario=%s error=%s", id_, place(exception))
-                    words = {'error': _error_text(exception)}
+                    words = {'error': words_of(exception)}
                 else:
                     logger.info("entered scenario=%s records=%s", id_, entered)
                     words = {}
@@ -373,7 +367,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             Transaction().rollback()
             logger.error(
                 "broken scenario=%s error=%s", id_, place(exception))
-            words = {'error': _error_text(exception)}
+            words = {'error': words_of(exception)}
         else:
             # What is broken may be repaired elsewhere
             _looked[key] = state, at
@@ -424,9 +418,3 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                     json.dumps(problems, sort_keys=True)
                     if problems else None),
                 })
-
-
-def _error_text(exception):
-    "The words of an exception that a person can read"
-    return getattr(exception, 'message', None) or str(exception) or repr(
-        exception)

@@ -22,7 +22,7 @@ from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from .exceptions import PreflightError
 from .mixin import TargetMixin
-from .retry import transient
+from .retry import transient, words_of
 
 __all__ = ['Problem']
 
@@ -82,8 +82,7 @@ class Scenario(metaclass=PoolMeta):
                 raise
             problems.append(Problem(
                     'error',
-                    getattr(exception, 'message', None) or str(exception)
-                    or repr(exception)))
+                    words_of(exception)))
             return problems
         Model = Pool().get(self.model)
         words = Model.__names__()

@@ -16,7 +16,7 @@ from trytond.url import http_host
 
 from .offer import offers, readers
 from .preview import Preview
-from .retry import is_database, transient
+from .retry import is_database, transient, words_of
 
 _ACTIONS = ['send_email', 'send_sms']
 _WRITTEN = {
@@ -153,7 +153,7 @@ class Activity(metaclass=PoolMeta):
             if transient(exception) or is_database(exception):
                 raise
             return Preview(
-                failure=getattr(exception, 'message', None) or str(exception))
+                failure=words_of(exception))
 
     @fields.depends('action', 'email_title', 'email_template', 'sms_text')
     def _has_text(self):

@@ -306,23 +306,11 @@ class RecordActivity(ModelSQL, ModelView):
                 Index(t, (t.record, Index.Range())),
                 })
         cls._order = [('at', 'DESC NULLS FIRST'), ('id', 'DESC')]
-        simulate = {
-            'invisible': (
-                (Eval('state') != 'done')
-                | (Eval('activity_action') != 'send_email')),
-            'depends': ['state', 'activity_action'],
-            }
         cls._buttons.update({
-                'on_email_opened': {
-                    **simulate,
-                    'readonly': Eval('email_opened', False),
-                    'depends': simulate['depends'] + ['email_opened'],
-                    },
-                'on_email_clicked': {
-                    **simulate,
-                    'readonly': Eval('email_clicked', False),
-                    'depends': simulate['depends'] + ['email_clicked'],
-                    },
+                'on_email_opened': cls._event_button(
+                    'send_email', 'email_opened'),
+                'on_email_clicked': cls._event_button(
+                    'send_email', 'email_clicked'),
                 'retry': {
                     'invisible': (
                         (Eval('state') != 'failed')
@@ -336,6 +324,17 @@ class RecordActivity(ModelSQL, ModelView):
                     'depends': ['state'],
                     },
                 })
+
+    @staticmethod
+    def _event_button(action, event):
+        "Return the attributes of the button that applies the event"
+        return {
+            'invisible': (
+                (Eval('state') != 'done')
+                | (Eval('activity_action') != action)),
+            'readonly': Eval(event, False),
+            'depends': ['state', 'activity_action', event],
+            }
 
     @classmethod
     def _retryable_reasons(cls):
@@ -451,7 +450,7 @@ class RecordActivity(ModelSQL, ModelView):
         "Try again what has failed or had no address"
         cls._change(
             [r for r in record_activities if r.is_retryable],
-            ['failed', 'skipped'], {
+            ['failed', 'skipped', 'expired'], {
                 'state': 'waiting',
                 'at': dt.datetime.now().replace(microsecond=0),
                 'reason': None,

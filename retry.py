@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 import trytond.config as config
 from trytond import backend
+from trytond.i18n import gettext
 from trytond.transaction import Transaction, TransactionError
 
 __all__ = [
-    'autocommit', 'begin', 'insist', 'is_database', 'place', 'savepoint',
-    'transient']
+    'autocommit', 'begin', 'explained', 'insist', 'is_database', 'place',
+    'savepoint', 'transient', 'words_of']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -112,6 +113,31 @@ def savepoint():
         raise
     else:
         cursor.execute('RELEASE SAVEPOINT marketing_domain')
+
+
+def words_of(exception):
+    "Return the words of the exception that a person can read"
+    return (
+        getattr(exception, 'message', None)
+        or str(exception) or repr(exception))
+
+
+@contextmanager
+def explained(Error, message, **words):
+    """
+    Raise what is wrong as the error with the message (id), which gets the
+    words of what is wrong as `error` besides the words given.
+
+    What deserves another try is raised as it is.
+    """
+    try:
+        yield
+    except Exception as exception:
+        if transient(exception) or isinstance(exception, Error):
+            raise
+        raise Error(gettext(
+                f'marketing_automation.{message}',
+                error=words_of(exception), **words)) from exception
 
 
 def place(exception):

@@ -19,8 +19,7 @@ from .exceptions import ActivityError, ValueInvalidError
 from .mixin import Readers
 from .outcome import Undone, done, failed
 from .reader import Access, View
-from .retry import is_database, transient
-from .sandbox import TemplateSyntaxError
+from .retry import is_database, transient, words_of
 
 
 class Activity(metaclass=PoolMeta):
@@ -95,7 +94,7 @@ class Activity(metaclass=PoolMeta):
                         activity=self.rec_name,
                         field=Model.__names__(value.field)['field'],
                         expression=value.expression,
-                        error=_words(exception))) from exception
+                        error=words_of(exception))) from exception
 
     def check_ready(self):
         super().check_ready()
@@ -134,7 +133,7 @@ class Activity(metaclass=PoolMeta):
             except Exception as exception:
                 if transient(exception) or is_database(exception):
                     raise
-                outcomes[id_] = failed('value_error', _words(exception))
+                outcomes[id_] = failed('value_error', words_of(exception))
             else:
                 company = target.marketing_access_context.get('company')
                 groups[company, values].append(target.id)
@@ -171,16 +170,7 @@ class Activity(metaclass=PoolMeta):
                 if transient(exception):
                     raise
                 raise Undone(
-                    failed('value_error', _words(exception))) from exception
-
-
-def _words(exception):
-    "Return the words of the exception for who wrote the expression"
-    if isinstance(exception, TemplateSyntaxError):
-        return exception.message
-    return (
-        getattr(exception, 'message', None)
-        or str(exception) or repr(exception))
+                    failed('value_error', words_of(exception))) from exception
 
 
 class ActivityValue(ModelSQL, ModelView):

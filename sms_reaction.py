@@ -12,8 +12,6 @@ from trytond.pyson import Eval
 
 from .gateway import SMS
 
-_RETRYABLE = ['no_mobile', 'sms_stopped']
-
 
 class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
@@ -70,31 +68,12 @@ class RecordActivity(metaclass=PoolMeta):
                     t, (t.sms_number, Index.Equality(cardinality='high')),
                     where=t.sms_number != Null),
                 })
-        simulate = {
-            'invisible': (
-                (Eval('state') != 'done')
-                | (Eval('activity_action') != 'send_sms')),
-            'depends': ['state', 'activity_action'],
-            }
         cls._buttons.update({
-                'on_sms_clicked': {
-                    **simulate,
-                    'readonly': Eval('sms_clicked', False),
-                    'depends': simulate['depends'] + ['sms_clicked'],
-                    },
-                'on_sms_bounced': {
-                    **simulate,
-                    'readonly': Eval('sms_bounced', False),
-                    'depends': simulate['depends'] + ['sms_bounced'],
-                    },
+                'on_sms_clicked': cls._event_button(
+                    'send_sms', 'sms_clicked'),
+                'on_sms_bounced': cls._event_button(
+                    'send_sms', 'sms_bounced'),
                 })
-        retry = cls._buttons['retry']
-        cls._buttons['retry'] = {
-            **retry,
-            'invisible': retry['invisible'] & ~(
-                (Eval('state') == 'skipped')
-                & Eval('reason').in_(_RETRYABLE)),
-            }
 
     @dualmethod
     @ModelView.button
@@ -108,10 +87,9 @@ class RecordActivity(metaclass=PoolMeta):
         "Apply that the SMS could not be delivered"
         cls.apply_event('sms_bounced', record_activities)
 
-    @property
-    def is_retryable(self):
-        return super().is_retryable or (
-            self.state == 'skipped' and self.reason in _RETRYABLE)
+    @classmethod
+    def _retryable_reasons(cls):
+        return super()._retryable_reasons() | {'no_mobile', 'sms_stopped'}
 
     @classmethod
     def _hit_events(cls):

@@ -15,6 +15,7 @@ from sql import Literal, Null
 from trytond.i18n import gettext
 from trytond.model import Index, ModelView, fields
 from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Bool, Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
@@ -92,6 +93,12 @@ class RecordActivity(metaclass=PoolMeta):
             Index(
                 t, (t.expire_at, Index.Range()),
                 where=(t.state == 'waiting') & (t.expire_at != Null)))
+        retry = cls._buttons['retry']
+        cls._buttons['retry'] = {
+            'invisible': retry['invisible'] & ~(
+                (Eval('state') == 'expired') & Bool(Eval('at'))),
+            'depends': [*retry['depends'], 'at'],
+            }
 
     @classmethod
     def queue_due(cls):
@@ -147,6 +154,12 @@ class RecordActivity(metaclass=PoolMeta):
         return {
             r.id: expired() for r in record_activities
             if r.expire_at and r.expire_at <= now}
+
+    @property
+    def is_retryable(self):
+        # The event for which it waited has not happened if it has no date
+        return super().is_retryable or (
+            self.state == 'expired' and bool(self.at))
 
     @classmethod
     @ModelView.button

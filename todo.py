@@ -20,7 +20,7 @@ from . import paths, wording
 from .exceptions import ActivityError
 from .mixin import Readers, TargetMixin
 from .outcome import Outcome, done, skipped
-from .retry import transient
+from .retry import explained
 
 _RESPONSIBLES = ['res.user', 'company.employee']
 
@@ -301,19 +301,11 @@ class Activity(metaclass=PoolMeta):
 
     def check_path(self, name, targets):
         "Ensure that the field (name) has a path to one of the models"
-        try:
-            paths.check(
-                Pool().get(self.root.model), getattr(self, name), targets)
-        except Exception as exception:
-            if transient(exception):
-                raise
-            raise ActivityError(gettext(
-                    'marketing_automation.msg_activity_path',
-                    activity=self.rec_name,
-                    path=getattr(self, name),
-                    error=getattr(exception, 'message', None)
-                    or str(exception),
-                    **self.__names__(name))) from exception
+        path = getattr(self, name)
+        with explained(
+                ActivityError, 'msg_activity_path',
+                activity=self.rec_name, path=path, **self.__names__(name)):
+            paths.check(Pool().get(self.root.model), path, targets)
 
     def execute_todo(self, record_activities):
         """

@@ -11,7 +11,6 @@ from sql import Literal, Null, Values
 from sql.aggregate import Min
 from sql.operators import Exists
 
-from trytond.i18n import gettext
 from trytond.model import Unique, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, check_access
@@ -19,7 +18,7 @@ from trytond.transaction import Transaction, check_access
 from . import key
 from .domain import check_fields
 from .exceptions import UnicityError
-from .retry import transient
+from .retry import explained
 from .tools import average
 
 _SLICE = 500
@@ -59,17 +58,10 @@ class Scenario(metaclass=PoolMeta):
         for scenario in scenarios:
             if not scenario.unicity:
                 continue
-            try:
+            with explained(
+                    UnicityError, 'msg_scenario_unicity_invalid',
+                    scenario=scenario.rec_name, unicity=scenario.unicity):
                 scenario._check_unicity()
-            except Exception as exception:
-                if transient(exception):
-                    raise
-                raise UnicityError(gettext(
-                        'marketing_automation.msg_scenario_unicity_invalid',
-                        scenario=scenario.rec_name,
-                        unicity=scenario.unicity,
-                        error=str(exception) or repr(exception))
-                    ) from exception
 
     def _check_unicity(self):
         Model = Pool().get(self.model)

@@ -22,7 +22,7 @@ from .mixin import Readers
 from .outcome import Parcel, failed
 from .post import ConfigurationError, Courier, check_url, secrets
 from .reader import Access, View, _read, is_offered
-from .retry import is_database, transient
+from .retry import is_database, transient, words_of
 from .sandbox_values import Refused
 
 
@@ -148,7 +148,7 @@ class Activity(metaclass=PoolMeta):
                     raise
                 outcomes[record_activity.id] = failed(
                     'message_invalid',
-                    getattr(exception, 'message', None) or str(exception))
+                    words_of(exception))
                 continue
             content['id'] = message_id
             content['timestamp'] = now.isoformat()

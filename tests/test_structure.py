@@ -13,7 +13,7 @@ MAX_LINES_ROUTE = 25
 ROOMS = {
     '__init__': {'mixin', 'routes'},
     # scenarios
-    'activity': {'condition', 'mixin', 'reader'},
+    'activity': {'condition', 'mixin', 'reader', 'retry'},
     'audience': {'domain', 'retry'},
     'audience_field': {'reader'},
     'audience_rule': {'audience_field'},
@@ -81,7 +81,8 @@ ROOMS = {
     'sms_answer': {'gateway'},
     'sms_reaction': {'gateway'},
     # the to-dos
-    'mailing_list': {'compose', 'delivery', 'headers', 'tracking'},
+    'mailing_list': {
+        'compose', 'delivery', 'headers', 'mail', 'tracking'},
     'opportunity': {'mixin', 'paths', 'wording'},
     'paths': {'reader'},
     'todo': {'mixin', 'paths', 'retry', 'wording'},
@@ -91,8 +92,8 @@ ROOMS = {
     'call': {'retry', 'rights'},
     'category': {'rights'},
     'colleague': {
-        'compose', 'delivery', 'headers', 'mail', 'mixin', 'mjml', 'reader',
-        'retry', 'sandbox_values', 'tracking'},
+        'compose', 'delivery', 'headers', 'mail', 'paths', 'reader', 'retry',
+        'sandbox_values', 'tracking'},
     'conversion': {'reader', 'sandbox_values'},
     'expression': {
         'reader', 'sandbox', 'sandbox_runtime', 'sandbox_values', 'template'},

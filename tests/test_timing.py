@@ -5,6 +5,7 @@ import datetime as dt
 
 import time_machine
 
+from trytond.model.exceptions import AccessButtonError
 from trytond.modules.marketing_automation.exceptions import ValidityError
 from trytond.pool import Pool
 
@@ -160,6 +161,39 @@ class TimingTestCase(FlowTestCase):
         self.assertEqual(self.expiries(), {"Step": DAY + HOUR})
         self.after(DAY)
         self.assertEqual(self.outcomes(), {"Step": ('done', None)})
+
+    def retry(self, name):
+        with self.transaction() as transaction:
+            RecordActivity = Pool().get('marketing.automation.record.activity')
+            record_activity, = RecordActivity.search([
+                    ('activity.name', '=', name)])
+            with transaction.set_context(_check_access=True):
+                RecordActivity.retry([record_activity])
+        self.process()
+
+    def test_retry_expired(self):
+        "Test who insists gets it executed, in the time of a new plan"
+        self.create(
+            ("Step", None, {'validity': HOUR}),
+            ("After", "Step", {}))
+        self.after(DAY)
+        self.assertEqual(self.outcomes(), {"Step": ('expired', 'expired')})
+        self.retry("Step")
+        self.assertEqual(self.outcomes(), {
+                "Step": ('done', None), "After": ('done', None)})
+        self.assertEqual(self.expiries()["Step"], DAY + HOUR)
+
+    def test_retry_event(self):
+        "Test what has waited for its event in vain can not be executed"
+        self.create(
+            ("Mail", None, MAIL),
+            ("Opened", "Mail", {
+                    'event': 'email_opened', 'validity': HOUR}))
+        self.after(HOUR)
+        self.after(DAY)
+        with self.assertRaises(AccessButtonError):
+            self.retry("Opened")
+        self.assertEqual(self.outcomes()["Opened"], ('expired', 'expired'))
 
     def test_gate(self):
         "Test what expires while the run goes on is not executed"
