@@ -15,10 +15,11 @@ from collections import Counter as _Counter
 
 from sql import Literal, Null
 
-from trytond.model import Index, ModelSQL, fields
+from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
+from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from .retry import insist, place, transient
 
@@ -287,3 +288,31 @@ class Counter(ModelSQL):
             logger.error("corrected counters=%s", len(wrong))
             cls._insert(_Counter(wrong), merged=False)
         return len(wrong)
+
+
+class VerifyResult(ModelView):
+    __name__ = 'marketing.automation.counter.verify.result'
+
+    corrected = fields.Integer(
+        "Corrected", readonly=True,
+        help="How many counters differed from what they count.")
+
+
+class Verify(Wizard):
+    __name__ = 'marketing.automation.counter.verify'
+
+    start_state = 'verify'
+    verify = StateTransition()
+    result = StateView(
+        'marketing.automation.counter.verify.result',
+        'marketing_automation.counter_verify_result_view_form', [
+            Button("Close", 'end', 'tryton-close', default=True),
+            ])
+
+    def transition_verify(self):
+        Counter = Pool().get('marketing.automation.counter')
+        self.result.corrected = Counter.verify()
+        return 'result'
+
+    def default_result(self, fields):
+        return {'corrected': self.result.corrected}

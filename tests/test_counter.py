@@ -6,6 +6,7 @@ import random
 import unittest
 from unittest.mock import patch
 
+from trytond.model.exceptions import AccessError
 from trytond.modules.marketing_automation import counter as counter_module
 from trytond.modules.marketing_automation import counting, outcome
 from trytond.modules.marketing_automation.reporting import STATES
@@ -202,6 +203,43 @@ class CounterTestCase(unittest.TestCase):
             self.assertGreater(Counter.verify(), 0)
         self.assertEqual(Counter.verify(), 0)
         self.assertFigures()
+
+    def verify(self, user):
+        "Return what the client of the user shows of the verification"
+        Wizard = Pool().get('marketing.automation.counter.verify', 'wizard')
+        with Transaction().set_user(user), \
+                Transaction().set_context(_check_access=True):
+            session_id, start, end = Wizard.create()
+            result = Wizard.execute(session_id, {}, start)
+            Wizard.delete(session_id)
+        return result['view']['defaults']
+
+    @with_transaction()
+    def test_wizard(self):
+        "An administrator has the counters verified, nobody else"
+        pool = Pool()
+        Counter = pool.get(COUNTER)
+        User = pool.get('res.user')
+        ModelData = pool.get('ir.model.data')
+        groups = {
+            'administrator': ('marketing_automation',
+                'group_marketing_automation_admin'),
+            'marketer': ('marketing', 'group_marketing')}
+        users = {
+            login: user.id for login, user in zip(groups, User.create([{
+                            'login': login,
+                            'groups': [('add', [ModelData.get_id(*group)])],
+                            } for login, group in groups.items()]))}
+        fill(8)
+        fold()
+        Counter.delete(Counter.search([])[:3])
+        with self.assertRaises(AccessError):
+            self.verify(users['marketer'])
+        with self.assertLogs(counter_module.logger, 'ERROR'):
+            result = self.verify(users['administrator'])
+        self.assertGreater(result['corrected'], 0)
+        self.assertEqual(
+            self.verify(users['administrator']), {'corrected': 0})
 
     @with_transaction()
     def test_written(self):
