@@ -5,26 +5,56 @@ The figures of the other events: replies, bounces, unsubscriptions, what
 became of the SMS and of the to-dos.
 """
 
+from typing import NamedTuple
+
 from trytond.model import fields
 from trytond.pool import PoolMeta
 from trytond.pyson import Eval
 
 from .kinds import has_event, is_kind
 
-_COUNTS = [
-    'handed_over', 'email_replied', 'email_bounced', 'email_unsubscribed',
-    'sms_clicked', 'sms_bounced', 'todo_done']
+
+class _Rate(NamedTuple):
+    "What a rate is called, what it divides by what and who has it"
+    string: str
+    help: str
+    count: str
+    total: str
+    actions: tuple
+
+
+_COUNTS = {
+    'handed_over': ('send_email', 'send_sms'),
+    'email_replied': ('send_email',),
+    'email_bounced': ('send_email',),
+    'email_unsubscribed': ('send_email',),
+    'sms_clicked': ('send_sms',),
+    'sms_bounced': ('send_sms',),
+    'todo_done': ('todo',),
+    }
 _RATES = {
-    'email_reply_rate': ('email_replied', 'record_count'),
-    'email_bounce_rate': ('email_bounced', 'handed_over'),
-    'email_unsubscribe_rate': ('email_unsubscribed', 'record_count'),
-    'sms_click_rate': ('sms_clicked', 'record_count'),
-    'sms_bounce_rate': ('sms_bounced', 'handed_over'),
-    'todo_done_rate': ('todo_done', 'record_count'),
+    'email_reply_rate': _Rate(
+        "E-Mail Reply Rate", "The replied per sent e-mails.",
+        'email_replied', 'record_count', ('send_email',)),
+    'email_bounce_rate': _Rate(
+        "E-Mail Bounce Rate", "The bounced per handed over e-mails.",
+        'email_bounced', 'handed_over', ('send_email',)),
+    'email_unsubscribe_rate': _Rate(
+        "E-Mail Unsubscribe Rate", "The unsubscribed per sent e-mails.",
+        'email_unsubscribed', 'record_count', ('send_email',)),
+    'sms_click_rate': _Rate(
+        "SMS Click Rate", "The clicked per sent SMS.",
+        'sms_clicked', 'record_count', ('send_sms',)),
+    'sms_bounce_rate': _Rate(
+        "SMS Bounce Rate", "The bounced per handed over SMS.",
+        'sms_bounced', 'handed_over', ('send_sms',)),
+    'todo_done_rate': _Rate(
+        "To-Do Done Rate", "The done per made to-dos.",
+        'todo_done', 'record_count', ('todo',)),
     }
 
 
-def _states(*actions, total=None, action='action'):
+def _states(actions, action, total=None):
     "Return the states of a figure of the actions, of a rate with its total"
     invisible = ~Eval(action).in_(list(actions))
     if total:
@@ -32,78 +62,79 @@ def _states(*actions, total=None, action='action'):
     return {'invisible': invisible}
 
 
+def _count(name, string, help, action='activity_action'):
+    return fields.Integer(
+        string, readonly=True, states=_states(_COUNTS[name], action),
+        help=help)
+
+
+def _rate(name, action='activity_action'):
+    rate = _RATES[name]
+    return fields.Float(
+        rate.string, digits=(None, 4), readonly=True,
+        states=_states(rate.actions, action, rate.total), help=rate.help)
+
+
+def _count_now(name, string, help):
+    return fields.Function(
+        _count(name, string, help, action='action'), 'get_figures')
+
+
+def _rate_now(name):
+    "Return the fields of the rate and of its trend"
+    rate = _RATES[name]
+    return (
+        fields.Function(_rate(name, action='action'), 'get_figures'),
+        fields.Function(
+            fields.Char(
+                f"{rate.string} Trend",
+                states=_states(rate.actions, 'action', rate.total)),
+            'get_trends'))
+
+
 class ReportingActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.reporting.activity'
 
-    handed_over = fields.Integer(
-        "Handed Over", readonly=True,
-        states=_states('send_email', 'send_sms', action='activity_action'),
-        help="How many messages were handed over during the period: those "
-        "that are done and those that were refused at once.")
-    email_replied = fields.Integer(
-        "E-Mails Replied", readonly=True,
-        states=_states('send_email', action='activity_action'),
-        help="How many of the e-mails sent during the period were replied to.")
-    email_bounced = fields.Integer(
-        "E-Mails Bounced", readonly=True,
-        states=_states('send_email', action='activity_action'),
-        help="How many of the e-mails handed over during the period were "
-        "refused or came back.")
-    email_unsubscribed = fields.Integer(
-        "E-Mails Unsubscribed", readonly=True,
-        states=_states('send_email', action='activity_action'),
-        help="By how many of the e-mails sent during the period the recipient "
+    handed_over = _count(
+        'handed_over', "Handed Over",
+        "How many messages were handed over during the period: those that "
+        "are done and those that were refused at once.")
+    email_replied = _count(
+        'email_replied', "E-Mails Replied",
+        "How many of the e-mails sent during the period were replied to.")
+    email_bounced = _count(
+        'email_bounced', "E-Mails Bounced",
+        "How many of the e-mails handed over during the period were refused"
+        " or came back.")
+    email_unsubscribed = _count(
+        'email_unsubscribed', "E-Mails Unsubscribed",
+        "By how many of the e-mails sent during the period the recipient "
         "unsubscribed.")
-    sms_clicked = fields.Integer(
-        "SMS Clicked", readonly=True,
-        states=_states('send_sms', action='activity_action'),
-        help="How many of the SMS sent during the period were clicked.")
-    sms_bounced = fields.Integer(
-        "SMS Bounced", readonly=True,
-        states=_states('send_sms', action='activity_action'),
-        help="How many of the SMS handed over during the period were refused "
-        "or not delivered.")
-    todo_done = fields.Integer(
-        "To-Dos Done", readonly=True,
-        states=_states('todo', action='activity_action'),
-        help="How many of the to-dos made during the period are done.")
-    email_reply_rate = fields.Float(
-        "E-Mail Reply Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'send_email', total='record_count', action='activity_action'),
-        help="The replied per sent e-mails.")
-    email_bounce_rate = fields.Float(
-        "E-Mail Bounce Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'send_email', total='handed_over', action='activity_action'),
-        help="The bounced per handed over e-mails.")
-    email_unsubscribe_rate = fields.Float(
-        "E-Mail Unsubscribe Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'send_email', total='record_count', action='activity_action'),
-        help="The unsubscribed per sent e-mails.")
-    sms_click_rate = fields.Float(
-        "SMS Click Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'send_sms', total='record_count', action='activity_action'),
-        help="The clicked per sent SMS.")
-    sms_bounce_rate = fields.Float(
-        "SMS Bounce Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'send_sms', total='handed_over', action='activity_action'),
-        help="The bounced per handed over SMS.")
-    todo_done_rate = fields.Float(
-        "To-Do Done Rate", digits=(None, 4), readonly=True,
-        states=_states(
-            'todo', total='record_count', action='activity_action'),
-        help="The done per made to-dos.")
+    sms_clicked = _count(
+        'sms_clicked', "SMS Clicked",
+        "How many of the SMS sent during the period were clicked.")
+    sms_bounced = _count(
+        'sms_bounced', "SMS Bounced",
+        "How many of the SMS handed over during the period were refused or "
+        "not delivered.")
+    todo_done = _count(
+        'todo_done', "To-Dos Done",
+        "How many of the to-dos made during the period are done.")
+    email_reply_rate = _rate('email_reply_rate')
+    email_bounce_rate = _rate('email_bounce_rate')
+    email_unsubscribe_rate = _rate('email_unsubscribe_rate')
+    sms_click_rate = _rate('sms_click_rate')
+    sms_bounce_rate = _rate('sms_bounce_rate')
+    todo_done_rate = _rate('todo_done_rate')
 
     @classmethod
     def __setup__(cls):
         super().__setup__()
         # The set up can happen more than once
-        cls._counts = list(dict.fromkeys(cls._counts + _COUNTS))
-        cls._rates = {**cls._rates, **_RATES}
+        cls._counts = list(dict.fromkeys([*cls._counts, *_COUNTS]))
+        cls._rates = {
+            **cls._rates,
+            **{n: (r.count, r.total) for n, r in _RATES.items()}}
 
     @classmethod
     def _condition(cls, name):
@@ -118,76 +149,32 @@ class ReportingActivity(metaclass=PoolMeta):
 class Activity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.activity'
 
-    handed_over = fields.Function(
-        fields.Integer(
-            "Handed Over", states=_states('send_email', 'send_sms'),
-            help="The number of messages that were handed over: those that "
-            "are done and those that were refused at once."),
-        'get_figures')
-    email_replied = fields.Function(
-        fields.Integer(
-            "E-Mails Replied", states=_states('send_email'),
-            help="The number of sent e-mails that were replied to."),
-        'get_figures')
-    email_bounced = fields.Function(
-        fields.Integer(
-            "E-Mails Bounced", states=_states('send_email'),
-            help="The number of e-mails that were refused or came back."),
-        'get_figures')
-    email_unsubscribed = fields.Function(
-        fields.Integer(
-            "E-Mails Unsubscribed", states=_states('send_email'),
-            help="The number of sent e-mails by which the recipient "
-            "unsubscribed."),
-        'get_figures')
-    sms_clicked = fields.Function(
-        fields.Integer(
-            "SMS Clicked", states=_states('send_sms'),
-            help="The number of sent SMS that were clicked."),
-        'get_figures')
-    sms_bounced = fields.Function(
-        fields.Integer(
-            "SMS Bounced", states=_states('send_sms'),
-            help="The number of SMS that were refused or not delivered."),
-        'get_figures')
-    todo_done = fields.Function(
-        fields.Integer(
-            "To-Dos Done", states=_states('todo'),
-            help="The number of made to-dos that are done."),
-        'get_figures')
-    email_reply_rate = fields.Function(
-        fields.Float(
-            "E-Mail Reply Rate", digits=(None, 4),
-            states=_states('send_email', total='record_count'),
-            help="The replied per sent e-mails."),
-        'get_figures')
-    email_bounce_rate = fields.Function(
-        fields.Float(
-            "E-Mail Bounce Rate", digits=(None, 4),
-            states=_states('send_email', total='handed_over'),
-            help="The bounced per handed over e-mails."),
-        'get_figures')
-    email_unsubscribe_rate = fields.Function(
-        fields.Float(
-            "E-Mail Unsubscribe Rate", digits=(None, 4),
-            states=_states('send_email', total='record_count'),
-            help="The unsubscribed per sent e-mails."),
-        'get_figures')
-    sms_click_rate = fields.Function(
-        fields.Float(
-            "SMS Click Rate", digits=(None, 4),
-            states=_states('send_sms', total='record_count'),
-            help="The clicked per sent SMS."),
-        'get_figures')
-    sms_bounce_rate = fields.Function(
-        fields.Float(
-            "SMS Bounce Rate", digits=(None, 4),
-            states=_states('send_sms', total='handed_over'),
-            help="The bounced per handed over SMS."),
-        'get_figures')
-    todo_done_rate = fields.Function(
-        fields.Float(
-            "To-Do Done Rate", digits=(None, 4),
-            states=_states('todo', total='record_count'),
-            help="The done per made to-dos."),
-        'get_figures')
+    handed_over = _count_now(
+        'handed_over', "Handed Over",
+        "The number of messages that were handed over: those that are done "
+        "and those that were refused at once.")
+    email_replied = _count_now(
+        'email_replied', "E-Mails Replied",
+        "The number of sent e-mails that were replied to.")
+    email_bounced = _count_now(
+        'email_bounced', "E-Mails Bounced",
+        "The number of e-mails that were refused or came back.")
+    email_unsubscribed = _count_now(
+        'email_unsubscribed', "E-Mails Unsubscribed",
+        "The number of sent e-mails by which the recipient unsubscribed.")
+    sms_clicked = _count_now(
+        'sms_clicked', "SMS Clicked",
+        "The number of sent SMS that were clicked.")
+    sms_bounced = _count_now(
+        'sms_bounced', "SMS Bounced",
+        "The number of SMS that were refused or not delivered.")
+    todo_done = _count_now(
+        'todo_done', "To-Dos Done",
+        "The number of made to-dos that are done.")
+    email_reply_rate, email_reply_rate_trend = _rate_now('email_reply_rate')
+    email_bounce_rate, email_bounce_rate_trend = _rate_now('email_bounce_rate')
+    email_unsubscribe_rate, email_unsubscribe_rate_trend = _rate_now(
+        'email_unsubscribe_rate')
+    sms_click_rate, sms_click_rate_trend = _rate_now('sms_click_rate')
+    sms_bounce_rate, sms_bounce_rate_trend = _rate_now('sms_bounce_rate')
+    todo_done_rate, todo_done_rate_trend = _rate_now('todo_done_rate')
