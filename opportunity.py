@@ -245,7 +245,7 @@ class Activity(metaclass=PoolMeta):
                 continue
             party = record_activity.record.record.marketing_party
             opportunity = Opportunity(
-                party=party.id,
+                party=party,
                 company=company.id,
                 currency=Opportunity.default_currency(company=company.id),
                 amount=self._opportunity_amount(company.currency),
@@ -279,32 +279,54 @@ class Activity(metaclass=PoolMeta):
                 ].append((record_activity, employee))
         outcomes = {}
         for (company, language), group in groups.items():
-            texts = self._opportunity_texts(language, [r for r, _ in group])
             with Transaction().set_context(
                     company=company.id, employee=None):
-                for record_activity, employee in group:
-                    words = texts[record_activity.id]
-                    if not isinstance(words, Outcome):
-                        words = self._change_opportunity(
-                            record_activity.record.record, employee, words)
-                    outcomes[record_activity.id] = words
+                outcomes.update(self._change_group(language, group))
         return outcomes
 
-    def _change_opportunity(self, target, employee, words):
-        "Change the opportunity and return the outcome"
+    def _change_group(self, language, group):
+        "Change for a group of the record activities and employees"
         Opportunity = Pool().get('sale.opportunity')
-        opportunity = Opportunity(target.id)
+        texts = self._opportunity_texts(language, [r for r, _ in group])
+        opportunities = Opportunity.browse(
+            [r.record.record.id for r, _ in group])
+        outcomes, changes, moved = {}, defaultdict(list), []
+        for (record_activity, employee), opportunity in zip(
+                group, opportunities):
+            words = texts[record_activity.id]
+            outcome = words if isinstance(words, Outcome) else (
+                self._problem_state(opportunity, employee) or done())
+            outcomes[record_activity.id] = outcome
+            if outcome.state == 'done':
+                values = self._changed_values(opportunity, employee, words)
+                changes[tuple(values.items())].append(opportunity)
+                if self.opportunity_state not in {None, opportunity.state}:
+                    moved.append(opportunity)
+        changes.pop((), None)
+        if changes:
+            Opportunity.write(*(
+                    a for values, records in changes.items()
+                    for a in [records, dict(values)]))
+        if moved:
+            method = {'converted': 'convert', 'cancelled': 'cancel'}.get(
+                self.opportunity_state, self.opportunity_state)
+            getattr(Opportunity, method)(Opportunity.browse(moved))
+        return outcomes
+
+    def _problem_state(self, opportunity, employee):
+        "Return the outcome if the opportunity can not get the state"
         state = self.opportunity_state
-        if state == opportunity.state:
-            state = None
-        if state and (
-                opportunity.state, state) not in Opportunity._transitions:
+        if state in {None, opportunity.state}:
+            return
+        if (opportunity.state, state) not in opportunity._transitions:
             return skipped('opportunity_state')
         if state in {'opportunity', 'converted'}:
             if not opportunity.party:
                 return skipped('no_party')
             if not (employee or opportunity.employee):
                 return skipped('no_responsible')
+
+    def _changed_values(self, opportunity, employee, words):
         values = {
             'employee': employee.id if employee else None,
             'amount': self._opportunity_amount(opportunity.currency),
@@ -314,13 +336,7 @@ class Activity(metaclass=PoolMeta):
                 filter(None, [
                         opportunity.comment, words['opportunity_comment']])),
             }
-        Opportunity.write([opportunity], {
-                n: v for n, v in values.items() if v not in {None, ''}})
-        if state:
-            method = {'converted': 'convert', 'cancelled': 'cancel'}.get(
-                state, state)
-            getattr(Opportunity, method)([Opportunity(target.id)])
-        return done()
+        return {n: v for n, v in values.items() if v not in {None, ''}}
 
     def _opportunity_amount(self, currency):
         if self.opportunity_amount is not None:
