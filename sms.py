@@ -120,7 +120,8 @@ class Activity(metaclass=PoolMeta):
                 gettext('marketing_automation.msg_sms_clicked'),
                 gettext('marketing_automation.msg_sms_clicked_not')),
             'sms_bounced': (
-                gettext('marketing_automation.msg_sms_bounced'), None),
+                gettext('marketing_automation.msg_sms_bounced'),
+                gettext('marketing_automation.msg_sms_bounced_not')),
             }
 
     @classmethod
