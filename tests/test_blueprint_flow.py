@@ -466,14 +466,14 @@ class TemplatesTestCase(PromiseTestCase):
                         ('end_reason', 'not in', [None, 'completed'])])}
 
     def test_win_back(self):
-        "Test customers of a year ago, until they buy again"
+        "Test customers of a year ago, however long inside, until they buy"
         self.from_template('win_back')
         today = dt.date.today()
-        parties = {}
+        parties, sales = {}, {}
         for name, days in [
                 ("Alice", 400), ("Bob", 400), ("Carol", 100), ("Dave", 900)]:
             parties[name] = self.create_party(name)
-            self.create_sale(
+            sales[name] = self.create_sale(
                 parties[name], 'done', today - dt.timedelta(days=days))
         self.work()
         self.assertEqual(
@@ -481,6 +481,10 @@ class TemplatesTestCase(PromiseTestCase):
             {'alice@example.com', 'bob@example.com'})
         self.click(self.mails("Alice")[0])
         self.create_sale(parties["Bob"], 'processing', today)
+        # It is too old to enter
+        self.write(
+            'sale.sale', sales["Alice"],
+            sale_date=today - dt.timedelta(days=800))
         self.work()
         self.work(14)
         self.assertEqual(self.todos(), ["Call Alice"])

@@ -154,6 +154,20 @@ class DatedTestCase(FlowTestCase):
         self.assertEqual(
             [o[2] for o in self.outcomes()], ['done', 'waiting', 'waiting'])
 
+    def test_anniversary_every_year(self):
+        "Test the anniversaries of several years, one after the other"
+        self.set_date(NOW.replace(year=2000) + DAY)
+        yearly = {'date_field': self.FIELD, 'date_yearly': True}
+        self.create(
+            ("First", None, yearly),
+            ("Wait", "First", {'delay': 30 * DAY}),
+            ("Second", "Wait", yearly))
+        for days in [2, 32, 34]:
+            self.after(days * DAY)
+        self.assertEqual(self.planned("Second")[0], 366 * DAY)
+        self.after(366 * DAY)
+        self.assertIn(("Second", 'a', 'done', None), self.outcomes())
+
     def test_stopped(self):
         "Test nothing moves as long as the scenario is stopped"
         self.set_date(NOW + DAY)
