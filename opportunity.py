@@ -298,7 +298,7 @@ class Activity(metaclass=PoolMeta):
                 self._problem_state(opportunity, employee) or done())
             outcomes[record_activity.id] = outcome
             if outcome.state == 'done':
-                values = self._changed_values(opportunity, employee, words)
+                values = self._opportunity_changes(opportunity, employee, words)
                 changes[tuple(values.items())].append(opportunity)
                 if self.opportunity_state not in {None, opportunity.state}:
                     moved.append(opportunity)
@@ -326,7 +326,7 @@ class Activity(metaclass=PoolMeta):
             if not (employee or opportunity.employee):
                 return skipped('no_responsible')
 
-    def _changed_values(self, opportunity, employee, words):
+    def _opportunity_changes(self, opportunity, employee, words):
         values = {
             'employee': employee.id if employee else None,
             'amount': self._opportunity_amount(opportunity.currency),

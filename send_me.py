@@ -128,19 +128,19 @@ class SendMe(Wizard):
         return {
             'model': self.record.root.model,
             'record': str(record) if record else None,
-            'address': self._user.email,
+            'address': self._recipient.email,
             }
 
     def transition_send(self):
         self.record.send_sample(
-            self.start.record, self.start.language or None, self._user)
+            self.start.record, self.start.language or None, self._recipient)
         return 'sent'
 
     def default_sent(self, fields):
-        return {'address': self._user.email}
+        return {'address': self._recipient.email}
 
     @property
-    def _user(self):
+    def _recipient(self):
         return Pool().get('res.user')(Transaction().user)
 
 

@@ -5,6 +5,8 @@ import unittest
 from configparser import ConfigParser
 from pathlib import Path
 
+from trytond.model import ModelSQL, ModelView, Workflow
+
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 500
 MAX_LINES_ROUTE = 25
@@ -340,6 +342,18 @@ class StructureTestCase(unittest.TestCase):
         self.assertEqual({
                 key: found for key, found in hiding.items()
                 if len(found) > 1 and key not in REPLACED}, {})
+
+    def test_core_methods(self):
+        "Test no method hides one of those that Tryton has for itself"
+        core = {
+            n for Model in [ModelSQL, ModelView, Workflow] for n in dir(Model)
+            if n.startswith('_') and not n.startswith('__')}
+        self.assertIn('_changed_values', core)
+        for room, tree in rooms().items():
+            for model, method in methods(tree):
+                if 'super' not in names(method):
+                    with self.subTest(room=room, method=method.name):
+                        self.assertNotIn(method.name, core)
 
     def test_lines(self):
         "Test no file is too long"
