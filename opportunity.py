@@ -298,7 +298,8 @@ class Activity(metaclass=PoolMeta):
                 self._problem_state(opportunity, employee) or done())
             outcomes[record_activity.id] = outcome
             if outcome.state == 'done':
-                values = self._opportunity_changes(opportunity, employee, words)
+                values = self._opportunity_changes(
+                    opportunity, employee, words)
                 changes[tuple(values.items())].append(opportunity)
                 if self.opportunity_state not in {None, opportunity.state}:
                     moved.append(opportunity)
