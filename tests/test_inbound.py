@@ -7,6 +7,7 @@ import json
 import unittest
 
 from proteus import Model
+from proteus.config import set_trytond
 from werkzeug.test import Client
 
 from trytond.tests.test_tryton import DB_NAME, drop_db
@@ -36,8 +37,9 @@ class InboundTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        activate_all()
         cls.addClassCleanup(drop_db)
+        activate_all()
+        set_trytond()
         Inbox = Model.get('inbound.email.inbox')
         inbox = Inbox(name="Marketing")
         inbox.rules.new(action=ACTION)

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 
 from lxml import html as lxml_html
 from proteus import Model
-from proteus import config as proteus_config
 from werkzeug.test import Client
 
 import trytond.config as config
@@ -34,19 +33,14 @@ EXTRAS = [
     'sale_opportunity', 'web_shortener']
 
 
-def activate_all(*setup):
+def activate_all():
     """
-    Activate the module with all the extra modules in a new database, call
-    the functions of setup and return the configuration of proteus.
+    Activate the module with all the extra modules in a new database.
 
     An activation takes as long as many tests, so all share this one.
     """
     drop_db()
     activate_module(['marketing_automation', *EXTRAS])
-    result = proteus_config.set_trytond()
-    for function in setup:
-        function(config=result)
-    return result
 
 
 @contextmanager
