@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from lxml import html as lxml_html
 from proteus import Model
+from proteus import config as proteus_config
 from werkzeug.test import Client
 
 import trytond.config as config

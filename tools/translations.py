@@ -19,7 +19,9 @@ os.environ['TRYTOND_DATABASE_URI'] = 'sqlite://'
 os.environ['DB_NAME'] = ':memory:'
 
 MODULE = 'marketing_automation'
-EXTRAS = ['sale', 'web_shortener']
+EXTRAS = [
+    'inbound_email', 'marketing_campaign', 'marketing_email', 'sale',
+    'sale_opportunity', 'web_shortener']
 LANGUAGES = ['de', 'es', 'fr', 'it', 'nl']
 LOCALE = Path(__file__).resolve().parent.parent / 'locale'
 
