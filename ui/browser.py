@@ -7,7 +7,7 @@ import os
 import shutil
 from urllib.parse import quote
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 ARGUMENTS = [
     # Needed by root, as in a container
@@ -113,7 +113,7 @@ class Client:
     def close(self):
         self.page.context.close()
 
-    def settle(self, quiet=120):
+    def settle(self, quiet=200):
         "Wait until no request runs and the page rests for the milliseconds"
         self.page.evaluate(SETTLE, quiet)
 
@@ -263,9 +263,16 @@ class Client:
     def search(self, name, text):
         "Choose the record that the field completes the text with"
         field = self.field(name)
+        entry = self.page.locator('.dropdown-menu a:visible').filter(
+            has_text=text).first
         field.press_sequentially(text, delay=30)
-        self.page.locator('.dropdown-menu a:visible').filter(
-            has_text=text).first.click()
+        try:
+            entry.wait_for(timeout=TIMEOUT / 4)
+        except TimeoutError:
+            # The field was drawn anew meanwhile
+            field.fill('')
+            field.press_sequentially(text, delay=30)
+        entry.click()
         self.settle()
 
     def field(self, name):
