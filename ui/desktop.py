@@ -11,6 +11,7 @@ It needs, as Debian calls them, the packages in PACKAGES.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,14 +55,15 @@ def install():
 
 
 def terminate(process):
-    process.terminate()
+    "End the process and its children"
+    os.killpg(process.pid, signal.SIGTERM)
     process.wait()
 
 
 def start(stack, arguments, **options):
     process = subprocess.Popen(
         arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        **options)
+        start_new_session=True, **options)
     stack.callback(terminate, process)
     return process
 
@@ -92,9 +94,12 @@ def look(command, site, model):
         do('xdotool', 'type', '--delay', '30', site.password)
         do('xdotool', 'key', 'Return')
         time.sleep(LOAD)
+        # No tooltip in the picture
+        do('xdotool', 'mousemove', '5', '845')
+        time.sleep(1)
         do('import', '-window', 'root', PICTURES / f'{model}.png')
         log.seek(0)
-        return [line for line in log if 'Error' in line]
+        return [line for line in log if 'Traceback' in line]
 
 
 def main():
@@ -114,7 +119,7 @@ def main():
         time.sleep(1)
         # Without it dialogs get no focus
         start(stack, ['openbox'], env=environment, stderr=subprocess.DEVNULL)
-        for model in MODELS:
+        for model in sys.argv[1:] or MODELS:
             errors = look(command, site, model)
             failed |= bool(errors)
             print(model, *errors or ["ok"], flush=True)

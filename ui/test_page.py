@@ -35,7 +35,7 @@ class PageWalkTestCase(unittest.TestCase):
         self.picture('unsubscribe')
         self.press("Unsubscribe")
         self.assertIn("You have been unsubscribed", self.text())
-        self.picture('unsubscribed')
+        self.browser.picture(self.page, 'unsubscribed')
         self.press("Undo")
         self.assertIn("Everything is as before", self.text())
         self.assertEqual(self.browser.errors, [])
