@@ -18,7 +18,7 @@ from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction, inactive_records
 
-from .tools import WELCOME, activate_all
+from .tools import WELCOME, activate_all, as_marketer
 
 LANGUAGES = ['fr', 'de']
 
@@ -108,23 +108,6 @@ class ExchangeTestCase(unittest.TestCase):
                 **values,
                 },
             }
-
-    def marketer(self):
-        "Return the context manager of a user of the group Marketing only"
-        pool = Pool()
-        User = pool.get('res.user')
-        ModelData = pool.get('ir.model.data')
-        user, = User.create([{
-                    'name': "Marketer",
-                    'login': 'marketer',
-                    'groups': [('add', [ModelData.get_id(
-                                    'marketing', 'group_marketing')])],
-                    }])
-        transaction = Transaction()
-        context = transaction.set_context(_check_access=True)
-        transaction.user = user.id
-        self.addCleanup(setattr, transaction, 'user', 1)
-        return context
 
     @with_transaction()
     def test_export(self):
@@ -303,7 +286,7 @@ class ExchangeTestCase(unittest.TestCase):
                     'name': "Sales", 'model': 'sale.sale', 'domain': '[]'}])
         text, sale_text = map(self.export, [scenario, sale])
         self.assertEqual(json.loads(sale_text)['modules'], ['sale'])
-        with self.marketer():
+        with as_marketer(self):
             self.assertEqual(self.export(scenario), text)
             self.assertEqual(self.export(self.import_(text)), text)
             with self.assertRaises((DomainError, AccessError)):

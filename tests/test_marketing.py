@@ -14,7 +14,7 @@ from trytond.pyson import Eval, If, PYSONEncoder
 from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction, inactive_records
 
-from .tools import WELCOME, activate_all, configured
+from .tools import WELCOME, activate_all, as_marketer, configured
 
 
 def encode(pyson):
@@ -54,23 +54,6 @@ class MarketingTestCase(unittest.TestCase):
                 'email_template': WELCOME,
                 **values})
 
-    def marketer(self):
-        "Return the context manager of a user of the group Marketing only"
-        pool = Pool()
-        User = pool.get('res.user')
-        ModelData = pool.get('ir.model.data')
-        user, = User.create([{
-                    'name': "Marketer",
-                    'login': 'marketer',
-                    'groups': [('add', [ModelData.get_id(
-                                    'marketing', 'group_marketing')])],
-                    }])
-        transaction = Transaction()
-        context = transaction.set_context(_check_access=True)
-        transaction.user = user.id
-        self.addCleanup(setattr, transaction, 'user', 1)
-        return context
-
     @with_transaction()
     def test_domain(self):
         "Test the domains that are refused"
@@ -96,7 +79,7 @@ class MarketingTestCase(unittest.TestCase):
     def test_domain_access(self):
         "Test that a domain uses only what who saves it may read"
         self.create_scenario(model='sale.sale')
-        with self.marketer():
+        with as_marketer(self):
             self.create_scenario(domain='[["name", "=", "a"]]')
             with self.assertRaises((DomainError, AccessError)):
                 self.create_scenario(model='sale.sale')
@@ -107,7 +90,7 @@ class MarketingTestCase(unittest.TestCase):
         domain = encode(If(
                 Eval('context', {}).get('secret'),
                 [], [['create_uid.password_hash', 'like', '%']]))
-        with self.marketer(), Transaction().set_context(secret=1):
+        with as_marketer(self), Transaction().set_context(secret=1):
             with self.assertRaises(DomainError):
                 self.create_scenario(domain=domain)
 
@@ -325,7 +308,7 @@ class MarketingTestCase(unittest.TestCase):
         scenario = self.create_scenario()
         self.create_activity(scenario)
         Record.enter(scenario, dt.datetime.now())
-        with self.marketer():
+        with as_marketer(self):
             record, = Record.search([])
             record_activity, = RecordActivity.search([])
             for function in [
@@ -399,7 +382,7 @@ class MarketingTestCase(unittest.TestCase):
         party, _ = Party.create([{'name': "Alice"}, {'name': "Bob"}])
         scenario = self.create_scenario()
         Record.enter(scenario, dt.datetime.now())
-        with self.marketer():
+        with as_marketer(self):
             for type_ in ['form', 'tree']:
                 with self.subTest(view=type_):
                     view = Record.fields_view_get(view_type=type_)

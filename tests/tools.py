@@ -9,8 +9,10 @@ from proteus import config as proteus_config
 from werkzeug.test import Client
 
 import trytond.config as config
+from trytond.pool import Pool
 from trytond.tests.test_tryton import activate_module, drop_db
 from trytond.tests.tools import set_user
+from trytond.transaction import Transaction
 from trytond.wsgi import app
 
 from .smtp import SMTPServer
@@ -135,6 +137,27 @@ def create_marketer(config=None):
     marketer.groups.extend(Group.find([('name', '=', "Marketing")]))
     marketer.save()
     return marketer
+
+
+def as_marketer(test_case):
+    """
+    Become a user who is only in the group of marketing until the end of the
+    test and return the context manager that checks what this user may access.
+    """
+    pool = Pool()
+    User = pool.get('res.user')
+    ModelData = pool.get('ir.model.data')
+    user, = User.create([{
+                'name': "Marketer",
+                'login': 'marketer',
+                'groups': [('add', [ModelData.get_id(
+                                'marketing', 'group_marketing')])],
+                }])
+    transaction = Transaction()
+    context = transaction.set_context(_check_access=True)
+    transaction.user = user.id
+    test_case.addCleanup(setattr, transaction, 'user', 1)
+    return context
 
 
 def visit(url, method='GET', **kwargs):
