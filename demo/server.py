@@ -18,6 +18,7 @@ DATABASE = 'demo'
 PASSWORD = 'demo-demo-1'
 HOST = '127.0.0.1'
 LANGUAGES = ['fr', 'de']
+MODULES = ['sale']
 
 CONFIGURATION = '''\
 [database]
@@ -85,7 +86,7 @@ def create_database():
     process = subprocess.Popen([
             Path(sys.executable).parent / 'trytond-admin',
             '-d', DATABASE, '-vv', '--email', 'admin@example.com',
-            '-u', 'ir', 'res', 'marketing_automation', 'sale',
+            '-u', 'ir', 'res', 'marketing_automation', *MODULES,
             '-l', *LANGUAGES, '--activate-dependencies',
             ], cwd=DIRECTORY, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -15,6 +15,8 @@ import os
 import sys
 from pathlib import Path
 
+import polib
+
 os.environ['TRYTOND_DATABASE_URI'] = 'sqlite://'
 os.environ['DB_NAME'] = ':memory:'
 
@@ -58,12 +60,27 @@ def export(languages):
             _run(
                 pool.get('ir.translation.update', type='wizard'), 'update',
                 {'start': {'language': lang.id}})
-            contents[lang.code] = Translation.translation_export(
-                lang.code, MODULE)
+            contents[lang.code] = _only(
+                Translation.translation_export(lang.code, MODULE),
+                Translation.translation_export('en', MODULE))
 
     contents = {}
     synchronize()
     return contents
+
+
+def _only(content, english):
+    """
+    Return the content with only the strings of the English one: the import
+    brings back those which do not exist any more.
+    """
+    strings = {
+        (e.msgctxt, e.msgid) for e in polib.pofile(english.decode())}
+    file = polib.pofile(content.decode())
+    gone = [e for e in file if (e.msgctxt, e.msgid) not in strings]
+    for entry in gone:
+        file.remove(entry)
+    return str(file).encode() if gone else content
 
 
 def _run(Wizard, state, data):

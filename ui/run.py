@@ -25,9 +25,10 @@ def install():
     try:
         import playwright  # noqa: F401
     except ImportError:
-        subprocess.check_call([
-                sys.executable, '-m', 'pip', 'install', '--quiet',
-                '--disable-pip-version-check', PACKAGE])
+        if subprocess.call([
+                    sys.executable, '-m', 'pip', 'install', '--quiet',
+                    '--disable-pip-version-check', PACKAGE]):
+            yield PACKAGE
     for name, packages in [
             ('npm', ['nodejs', 'npm']),
             ('chromium', ['chromium', 'fonts-dejavu-core'])]:

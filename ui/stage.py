@@ -28,6 +28,10 @@ LOGIN = 'camille'
 ADDRESS = 'camille@lumen.example.com'
 DAYS = 3
 LANGUAGES = ['fr']
+# All that have views of the module
+MODULES = [
+    'inbound_email', 'marketing_campaign', 'marketing_email', 'sale',
+    'sale_opportunity', 'web_shortener']
 
 _stack = ExitStack()
 
@@ -77,6 +81,7 @@ def _configure():
     server.DATABASE = DATABASE
     # Each takes its time to be loaded
     server.LANGUAGES = LANGUAGES
+    server.MODULES = MODULES
     return server.configure()
 
 
