@@ -172,10 +172,11 @@ class Suppression(ModelSQL, ModelView):
         """
         normal = {a: normalize(a) for a in addresses}
         found = {
-            s.address: s for s in reversed(cls.search([
-                        ('address', 'in', sorted(set(normal.values()))),
-                        ('undone_at', '=', None),
-                        ]))} if normal else {}
+            s.address: s for s in cls.search([
+                    ('address', 'in', sorted(set(normal.values()))),
+                    ('undone_at', '=', None),
+                    ], order=[('since', 'ASC'), ('id', 'ASC')])
+            } if normal else {}
         return {a: found[n] for a, n in normal.items() if n in found}
 
     @classmethod

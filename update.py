@@ -265,8 +265,9 @@ class RecordActivity(metaclass=PoolMeta):
             cursor.execute(*table.update(
                     [table.at, table.state, table.reason, table.ended_at,
                         table.expire_at],
-                    [values.column2, values.column3, values.column4,
-                        values.column5, values.column6],
+                    [cls.at.sql_cast(values.column2), values.column3,
+                        values.column4, cls.ended_at.sql_cast(values.column5),
+                        cls.expire_at.sql_cast(values.column6)],
                     from_=[values],
                     where=cls._movable(activity, table)
                     & (table.record == values.column1)))

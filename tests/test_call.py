@@ -127,7 +127,9 @@ class CallTestCase(ActionTestCase):
                         'name': 'exclaim',
                         'model': 'party.party',
                         'groups': [('add', [ModelData.get_id(
-                                        'res', 'group_admin')])],
+                                        'marketing_automation',
+                                        'group_marketing_automation_admin'),
+                                    ])],
                         }])
         try:
             for user in [1, self.marketer]:
