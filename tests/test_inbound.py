@@ -10,11 +10,12 @@ from proteus import Model
 from proteus.config import set_trytond
 from werkzeug.test import Client
 
-from trytond.tests.test_tryton import DB_NAME, drop_db
+from trytond.tests.test_tryton import drop_db
 from trytond.wsgi import app
 
 from . import bounces
-from .tools import activate_all, links, process, start_server, states, trigger
+from .tools import (
+    activate_all, inbox_path, links, process, start_server, states, trigger)
 
 TEMPLATE = """<html><body>
 <p><a href="https://shop.example.com/">Shop</a></p>
@@ -45,7 +46,7 @@ class InboundTestCase(unittest.TestCase):
         inbox.rules.new(action=ACTION)
         inbox.save()
         inbox.click('new_identifier')
-        cls.path = f'/{DB_NAME}/inbound_email/inbox/{inbox.identifier}'
+        cls.path = inbox_path(inbox)
 
     def setUp(self):
         super().setUp()
@@ -93,9 +94,7 @@ class InboundTestCase(unittest.TestCase):
     def post(self, data, type_='raw', status=204):
         response = Client(app).post(
             f'{self.path}?type={type_}', data=data,
-            content_type='application/octet-stream',
-            # Since 8.2 the path of before redirects
-            follow_redirects=True)
+            content_type='application/octet-stream')
         self.assertEqual(response.status_code, status, response.text)
 
     def states(self, name=None):

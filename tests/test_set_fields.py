@@ -180,7 +180,8 @@ class SetFieldsTestCase(ActionTestCase):
         self.create_named("Alice")
         with self.transaction(0):
             ModelData = Pool().get('ir.model.data')
-            group = ModelData.get_id('res', 'group_admin')
+            group = ModelData.get_id(
+                'marketing_automation', 'group_marketing_automation_admin')
         self.restrict(
             'party.party', field='lang', perm_read=True, perm_write=False)
         self.restrict(
