@@ -23,6 +23,7 @@ OPTIONAL = ['status of 405', 'moment']
 SIZE = {'width': 1360, 'height': 850}
 PHONE = {'width': 360, 'height': 640}
 TIMEOUT = 20 * 1000
+ATTEMPTS = 4
 PANE = '#tabcontent > .tab-pane.active'
 MESSAGE = '.infobar .alert:visible > span, .modal.in:visible .alert'
 DIALOG = '.modal.in:visible'
@@ -265,13 +266,15 @@ class Client:
         field = self.field(name)
         entry = self.page.locator('.dropdown-menu a:visible').filter(
             has_text=text).first
-        field.press_sequentially(text, delay=30)
-        try:
-            entry.wait_for(timeout=TIMEOUT / 4)
-        except TimeoutError:
-            # The field was drawn anew meanwhile
+        for _ in range(ATTEMPTS):
+            # The field may be drawn anew meanwhile
             field.fill('')
             field.press_sequentially(text, delay=30)
+            try:
+                entry.wait_for(timeout=TIMEOUT / 2)
+                break
+            except TimeoutError:
+                pass
         entry.click()
         self.settle()
 
