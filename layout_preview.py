@@ -13,7 +13,7 @@ from trytond.pool import Pool, PoolMeta
 from .mixin import TargetMixin
 from .preview import Both, Preview, Sample
 from .preview_form import newest, page_of
-from .retry import is_database, transient
+from .retry import is_database, transient, words_of
 
 _WRITTEN = ['name', 'html', 'sender', 'unsubscribe']
 
@@ -79,8 +79,7 @@ class Layout(TargetMixin, metaclass=PoolMeta):
         except Exception as exception:
             if transient(exception) or is_database(exception):
                 raise
-            return Preview(
-                failure=getattr(exception, 'message', None) or str(exception))
+            return Preview(failure=words_of(exception))
 
 
 def _sample_text():

@@ -7,9 +7,12 @@ A field with the target itself is removed from the views of whom may not read
 any one of its models, which would leave a marketer without the name.
 """
 
-from trytond.model import ModelSQL, ModelView
+from trytond.i18n import gettext
+from trytond.model import ModelView
 from trytond.pool import PoolMeta
 from trytond.pyson import PYSONEncoder
+
+from .exceptions import ScenarioError
 
 
 class Record(metaclass=PoolMeta):
@@ -24,12 +27,14 @@ class Record(metaclass=PoolMeta):
     @ModelView.button_action('marketing_automation.act_reach')
     def open_record(cls, records):
         for record in records:
-            target = record.record
-            if isinstance(target, ModelSQL) and target.id >= 0:
-                return {
-                    'name': record.rec_name,
-                    'res_model': target.__name__,
-                    'res_id': target.id,
-                    'pyson_domain': PYSONEncoder().encode(
-                        [('id', '=', target.id)]),
-                    }
+            if not (target := record.target):
+                raise ScenarioError(gettext(
+                        'marketing_automation.msg_why_no_target',
+                        record=record.rec_name))
+            return {
+                'name': record.rec_name,
+                'res_model': target.__name__,
+                'res_id': target.id,
+                'pyson_domain': PYSONEncoder().encode(
+                    [('id', '=', target.id)]),
+                }

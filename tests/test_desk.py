@@ -9,7 +9,8 @@ from trytond.model import ModelView
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
-from trytond.transaction import Transaction, check_access
+
+from .tools import as_marketer
 
 
 class DeskTestCase(unittest.TestCase):
@@ -20,18 +21,6 @@ class DeskTestCase(unittest.TestCase):
         super().setUpClass()
         cls.addClassCleanup(drop_db)
         activate_module(['marketing_automation', 'sale'])
-
-    def create_user(self):
-        pool = Pool()
-        User = pool.get('res.user')
-        ModelData = pool.get('ir.model.data')
-        user, = User.create([{
-                    'name': "Marketer",
-                    'login': 'marketer',
-                    'groups': [('add', [ModelData.get_id(
-                                    'marketing', 'group_marketing')])],
-                    }])
-        return user
 
     def names(self, Model, view):
         arch = Model.fields_view_get(view.id)['arch']
@@ -44,17 +33,17 @@ class DeskTestCase(unittest.TestCase):
         "Test no field and no button of the views is missing"
         pool = Pool()
         View = pool.get('ir.ui.view')
-        user = self.create_user()
-        missing = set()
+        views = []
         for view in View.search([
                     ('module', '=', 'marketing_automation'),
                     ('inherit', '=', None),
                     ('model', 'like', 'marketing.automation.%'),
                     ]):
             Model = pool.get(view.model)
-            if not issubclass(Model, ModelView):
-                continue
-            everything = self.names(Model, view)
-            with Transaction().set_user(user.id), check_access():
+            if issubclass(Model, ModelView):
+                views.append((Model, view, self.names(Model, view)))
+        missing = set()
+        with as_marketer(self):
+            for Model, view, everything in views:
                 missing |= everything - self.names(Model, view)
         self.assertEqual(missing, set())

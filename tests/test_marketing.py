@@ -390,6 +390,10 @@ class MarketingTestCase(unittest.TestCase):
             record, = Record.search([('rec_name', '=', "Alice")])
             self.assertEqual(record.rec_name, "Alice")
             action = Record.open_record([record])
-        self.assertEqual(
-            (action['res_model'], action['res_id']),
-            ('party.party', party.id))
+            self.assertEqual(
+                (action['res_model'], action['res_id']),
+                ('party.party', party.id))
+        Party.delete([party])
+        with self.assertRaisesRegex(
+                ScenarioError, "does not exist any more"):
+            Record.open_record([Record(record.id)])

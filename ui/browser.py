@@ -7,7 +7,7 @@ import os
 import shutil
 from urllib.parse import quote
 
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import sync_playwright
 
 ARGUMENTS = [
     # Needed by root, as in a container
@@ -23,7 +23,6 @@ OPTIONAL = ['status of 405', 'moment']
 SIZE = {'width': 1360, 'height': 850}
 PHONE = {'width': 360, 'height': 640}
 TIMEOUT = 20 * 1000
-ATTEMPTS = 4
 PANE = '#tabcontent > .tab-pane.active'
 MESSAGE = '.infobar .alert:visible > span, .modal.in:visible .alert'
 DIALOG = '.modal.in:visible'
@@ -45,7 +44,10 @@ SETTLE = '''quiet => new Promise(resolve => {
         const now = Date.now();
         // The long poll of the bus never ends
         const polls = (Sao.Bus.listening && Sao.Bus.request) ? 1 : 0;
-        if (jQuery.active > polls)
+        // A dialog takes the focus when it has slid in
+        const slides = document.getAnimations().some(
+            animation => animation instanceof CSSTransition);
+        if (jQuery.active > polls || slides)
             last = now;
         if (now - last > quiet || now - start > 20000) {
             clearInterval(timer);
@@ -263,19 +265,9 @@ class Client:
 
     def search(self, name, text):
         "Choose the record that the field completes the text with"
-        field = self.field(name)
-        entry = self.page.locator('.dropdown-menu a:visible').filter(
-            has_text=text).first
-        for _ in range(ATTEMPTS):
-            # The field may be drawn anew meanwhile
-            field.fill('')
-            field.press_sequentially(text, delay=30)
-            try:
-                entry.wait_for(timeout=TIMEOUT / 2)
-                break
-            except TimeoutError:
-                pass
-        entry.click()
+        self.field(name).press_sequentially(text, delay=30)
+        self.page.locator('.dropdown-menu a:visible').filter(
+            has_text=text).first.click()
         self.settle()
 
     def field(self, name):

@@ -1,8 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
-import unittest
-
 from case import UserInterfaceTestCase
 
 NAME = "Tag Hot Contacts"
@@ -170,7 +168,6 @@ class FollowWalkTestCase(UserInterfaceTestCase):
         self.assertIn("Café des Tilleuls", client.preview())
         self.picture('message')
 
-    @unittest.skip("the client does not always complete the record")
     def test_why(self):
         "Test why somebody gets nothing"
         client = self.client
