@@ -10,7 +10,7 @@ from sql import Conflict, Literal, Null
 from sql.aggregate import Max
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp, Function
-from sql.operators import Concat, Exists
+from sql.operators import Concat
 
 from trytond import backend
 from trytond.model import fields
@@ -18,7 +18,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
-from .tools import average
+from .tools import found
 
 _SLICE = 500
 
@@ -131,7 +131,9 @@ class Record(metaclass=PoolMeta):
             target.select(
                 *columns.values(),
                 where=where & cls._enter_where(scenario, target, **values),
-                order_by=[target.id.asc]),
+                # What has to be sorted is read before the first is inserted:
+                # a table that is small at the start grows meanwhile
+                order_by=[(target.id + 0).asc]),
             # Others may let it enter at the same time
             on_conflict=Conflict(table))
         if not values.get('by_hand'):
@@ -179,12 +181,18 @@ class Record(metaclass=PoolMeta):
     @classmethod
     def _enter_where(cls, scenario, target, **values):
         "Return the SQL clause of the targets that may be inserted"
+        return ~cls._has_entered(
+            scenario, target, test=bool(values.get('test')))
+
+    @classmethod
+    def _has_entered(cls, scenario, target, test=False):
+        "Return the SQL clause whether there is a record of the target"
         existing = cls.__table__()
-        return ~Exists(existing.select(
-                Literal(1),
-                where=(existing.scenario == average(scenario.id))
-                & (existing.record == cls._reference(scenario, target))
-                & (existing.test == Literal(bool(values.get('test'))))))
+        return found(
+            existing,
+            (existing.scenario == scenario.id)
+            & (existing.record == cls._reference(scenario, target))
+            & (existing.test == Literal(test)))
 
     @classmethod
     def _reference(cls, scenario, target):

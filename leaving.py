@@ -9,7 +9,7 @@ import datetime as dt
 
 from sql import Literal, Null
 from sql.conditionals import Coalesce
-from sql.operators import Exists
+from sql.operators import Or
 
 from trytond.model import Index, ModelView, dualmethod, fields
 from trytond.pool import Pool, PoolMeta
@@ -195,58 +195,65 @@ class Record(metaclass=PoolMeta):
         now = now.replace(microsecond=0)
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
-        cursor.execute(*table.select(
+        targets, clauses = cls._leaving(scenario, table)
+        of_scenario = table.scenario == scenario.id
+        # Mostly nobody does, which is seen at once for all reasons
+        cursor.execute(*targets.select(
                 Literal(1),
-                where=(table.scenario == scenario.id)
-                & cls.is_inside(table, completed=bool(scenario.goal)),
+                where=of_scenario & Or([clause for _, clause in clauses]),
                 limit=1))
         if not cursor.fetchone():
             return
-        for reason, where in cls._leave_clauses(scenario, table):
-            cls.end_where(scenario, table, where, reason, now)
+        for reason, clause in clauses:
+            ended = cls.__table__()
+            cls.end_where(
+                scenario, ended,
+                ended.id.in_(targets.select(
+                        table.id, where=of_scenario & clause)),
+                reason, now)
 
     @classmethod
-    def _leave_clauses(cls, scenario, table):
-        "Return the list of the reason and the SQL clause of who leaves"
+    def _leaving(cls, scenario, table):
+        """
+        Return the SQL of the records with their targets, and the list of the
+        reason and the SQL clause of who leaves.
+        """
         Target = Pool().get(scenario.model)
+        target = Target.__table__()
         inside = cls.is_inside(table) & (table.test == Literal(False))
-        clauses = [('target_deleted', inside & ~cls._target(scenario, table))]
+        targets = table.join(
+            target, 'LEFT',
+            condition=target.id == cls.record.sql_id(table.record, cls))
+        clauses = [('target_deleted', inside & (target.id == Null))]
         active = Target._fields.get('active')
         if active and not isinstance(active, fields.Function):
-            clauses.append(('target_inactive', inside & cls._target(
-                        scenario, table,
-                        lambda target: target.active == Literal(False))))
+            clauses.append((
+                    'target_inactive',
+                    inside & (target.active == Literal(False))))
         if scenario.goal:
             with scenario._goal_explained():
-                query = cls._goal_query(scenario)
+                reached = cls._goal_query(scenario)
+            targets = targets.join(
+                reached, 'LEFT', condition=reached.id == target.id)
             clauses.append((
                     'converted',
                     cls.is_inside(table, completed=True)
                     & (table.test == Literal(False))
-                    & cls._target(
-                        scenario, table, lambda target: target.id.in_(query))))
+                    & (reached.id != Null)))
         if scenario.leave:
             domain = scenario.decode_domain()
             Target.marketing_check_domain(domain)
             with active_records():
-                query = Target.search(domain, order=[], query=True)
+                matching = Target.search(domain, order=[], query=True)
+            targets = targets.join(
+                matching, 'LEFT', condition=matching.id == target.id)
             clauses.append((
                     'left',
                     inside
                     & (Coalesce(table.by_hand, Literal(False))
                         == Literal(False))
-                    & ~cls._target(
-                        scenario, table, lambda target: target.id.in_(query))))
-        return clauses
-
-    @classmethod
-    def _target(cls, scenario, table, clause=lambda target: Literal(True)):
-        "Return the SQL clause that the target exists and fulfills the clause"
-        target = Pool().get(scenario.model).__table__()
-        return Exists(target.select(
-                Literal(1),
-                where=(target.id == cls.record.sql_id(table.record, cls))
-                & clause(target)))
+                    & (matching.id == Null)))
+        return targets, clauses
 
     @classmethod
     def end_where(cls, scenario, table, where, reason, now):

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from sql import Literal, Null
 from sql.aggregate import Count, Sum
 from sql.conditionals import Case, Coalesce
-from sql.operators import Exists
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
@@ -275,7 +274,6 @@ class Record(metaclass=PoolMeta):
     def _reach_clauses(cls, scenario, target):
         "Return a dictionary of the SQL clause of the targets of each part"
         Target = Pool().get(scenario.model)
-        existing = cls.__table__()
 
         def found(domain):
             return target.id.in_(cls._enter_query(scenario, domain))
@@ -293,11 +291,7 @@ class Record(metaclass=PoolMeta):
             'address': address,
             'suppressed': suppressed,
             'refused': ~accepted,
-            'inside': Exists(existing.select(
-                    Literal(1),
-                    where=(existing.scenario == scenario.id)
-                    & (existing.record == cls._reference(scenario, target))
-                    & (existing.test == Literal(False)))),
+            'inside': cls._has_entered(scenario, target),
             'entering': entering,
             'mailed': entering & address & ~suppressed,
             }

@@ -5,11 +5,12 @@ import re
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sql import Expression, Flavor, Literal, Select
+from sql import Expression, Flavor, Literal
+from sql.conditionals import Coalesce
 
 from trytond.transaction import Transaction
 
-__all__ = ['average', 'constant', 'forget', 'statement']
+__all__ = ['constant', 'forget', 'found', 'statement']
 
 
 class statement:
@@ -115,16 +116,16 @@ class constant(Expression):
         return self._text
 
 
-def average(id_):
+def found(table, where):
     """
-    Return the SQL of the id for which PostgreSQL expects as many rows as
-    for any other.
+    Return the SQL clause whether the table has a row that fulfills the clause.
 
-    Of what is newer than its statistics it expects a single one, and compares
-    each row with each other.
+    Unlike of EXISTS PostgreSQL makes no join of it, whose kind it would choose
+    by statistics that do not know what is new, and compare each row with each
+    other: for each row it looks into the index.
     """
-    # What is not yet saved has none, and PostgreSQL no type for nothing
-    return Select([Literal(-1 if id_ is None else id_)])
+    row = table.select(Literal(1), where=where, limit=1)
+    return Coalesce(row, Literal(0)) == Literal(1)
 
 
 def forget(*Models):

@@ -9,7 +9,6 @@ the database: also processes that work at the same time agree.
 
 from sql import Literal, Null, Values
 from sql.aggregate import Min
-from sql.operators import Exists
 
 from trytond.model import Unique, fields
 from trytond.pool import Pool, PoolMeta
@@ -19,7 +18,7 @@ from . import key
 from .domain import check_fields
 from .exceptions import UnicityError
 from .retry import explained
-from .tools import average
+from .tools import found
 
 _SLICE = 500
 # How many fields are proposed
@@ -186,10 +185,10 @@ class Record(metaclass=PoolMeta):
     def _is_taken(cls, scenario, expression):
         "Return the SQL clause whether the key has entered"
         taken = cls.__table__()
-        return Exists(taken.select(
-                Literal(1),
-                where=(taken.scenario == average(scenario.id))
-                & (taken.unicity == expression)))
+        return found(
+            taken,
+            (taken.scenario == scenario.id)
+            & (taken.unicity == expression))
 
     @classmethod
     def taken(cls, scenario, ids):
