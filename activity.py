@@ -313,7 +313,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         with check_access():
             ModelAccess.check(Model.__name__, 'read')
             access = Access.user()
-            for record in Model.search([], limit=1):
+            for record in Model.search([], limit=1, order=[]):
                 self.evaluate_condition(record, access)
 
     def evaluate_condition(self, record, access):

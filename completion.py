@@ -11,7 +11,6 @@ import datetime as dt
 
 from sql import Literal, Null
 from sql.conditionals import Case
-from sql.operators import Exists
 
 import trytond.config as config
 from trytond.model import fields
@@ -20,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import insist
-from .tools import forget
+from .tools import forget, found
 
 _SLICE = 500
 # The state of what ended for a reason, that of any other is blocked
@@ -115,10 +114,10 @@ class Record(metaclass=PoolMeta):
                 return (
                     fields.SQL_OPERATORS['in'](table.id, sub_ids)
                     & cls.is_inside(table)
-                    & ~Exists(expected.select(
-                            Literal(1),
-                            where=(expected.record == table.id)
-                            & RecordActivity.is_expected(expected, since))))
+                    & ~found(
+                        expected,
+                        (expected.record == table.id)
+                        & RecordActivity.is_expected(expected, since)))
 
             count += cls._write(
                 is_over, {'end_reason': 'completed', 'ended_at': now})
@@ -182,10 +181,10 @@ class Record(metaclass=PoolMeta):
                     [table.end_reason, table.ended_at], [Null, Null],
                     where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
                     & (table.end_reason == 'completed')
-                    & Exists(expected.select(
-                            Literal(1),
-                            where=(expected.record == table.id)
-                            & (expected.state == 'waiting')))))
+                    & found(
+                        expected,
+                        (expected.record == table.id)
+                        & (expected.state == 'waiting'))))
             count += cursor.rowcount
         if count:
             forget(cls)

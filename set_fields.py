@@ -72,7 +72,7 @@ class Activity(metaclass=PoolMeta):
         "Ensure that the expressions have a value, if there is any record"
         access = Access.user()
         with check_access():
-            records = Model.search([], limit=1)
+            records = Model.search([], limit=1, order=[])
         converter = Converter(Model)
         for value in self.values:
             try:

@@ -158,7 +158,7 @@ class Activity(metaclass=PoolMeta):
                 with check_access():
                     ModelAccess.check(Model.__name__, 'read')
                     access = Access.user()
-                    for record in Model.search([], limit=1):
+                    for record in Model.search([], limit=1, order=[]):
                         return (
                             self._sms_render(record, access), record.rec_name)
         except Exception as exception:

@@ -18,7 +18,6 @@ import datetime as dt
 from sql import Literal, Null, Values
 from sql.aggregate import Count, Sum
 from sql.conditionals import Case, Coalesce
-from sql.operators import Exists
 
 from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
@@ -28,7 +27,7 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
-from .tools import forget
+from .tools import forget, found
 
 _SLICE = 500
 
@@ -305,10 +304,10 @@ class RecordActivity(metaclass=PoolMeta):
             (record.scenario == activity.scenario.id)
             & (record.test == Literal(False))
             & Record.is_inside(record, completed=completed)
-            & ~Exists(existing.select(
-                    Literal(1),
-                    where=(existing.activity == activity.id)
-                    & (existing.record == record.id))))
+            & ~found(
+                existing,
+                (existing.activity == activity.id)
+                & (existing.record == record.id)))
         from_, start = record, record.create_date
         if isinstance(activity.parent, activity.__class__):
             parent = cls.__table__()
