@@ -9,7 +9,7 @@ from collections import Counter
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval, If
-from trytond.transaction import inactive_records, without_check_access
+from trytond.transaction import Transaction
 
 _ENDED = [
     'done_count', 'skipped_count', 'cancelled_count', 'expired_count',
@@ -25,7 +25,7 @@ class Scenario(metaclass=PoolMeta):
         fields.Float(
             "Progress", digits=(None, 4),
             help="The record activities that are over per planned ones."),
-        'get_progress')
+        'get_figures')
     record_count_trend = fields.Function(
         fields.Char(
             "Records Trend",
@@ -57,36 +57,43 @@ class Scenario(metaclass=PoolMeta):
             ]
 
     @classmethod
-    def get_progress(cls, scenarios, name):
+    def get_figures(cls, scenarios, names):
+        if 'progress' not in names:
+            return super().get_figures(scenarios, names)
         Reporting = Pool().get(cls._reporting)
-        figures = Reporting.figures(
-            [s.id for s in scenarios], _ENDED + _LEFT)
+        names = set(names) - {'progress'}
+        figures = super().get_figures(
+            scenarios, sorted(names.union(_ENDED, _LEFT)))
 
-        def total(id_, names):
-            return sum(figures[n][id_] for n in names)
+        def total(id_, parts):
+            return sum(figures[n][id_] for n in parts)
         return {
-            s.id: Reporting.rate(
-                total(s.id, _ENDED), total(s.id, _ENDED + _LEFT))
-            for s in scenarios}
+            **{n: figures[n] for n in names},
+            'progress': {
+                s.id: Reporting.rate(
+                    total(s.id, _ENDED), total(s.id, _ENDED + _LEFT))
+                for s in scenarios},
+            }
 
     @classmethod
-    @without_check_access
     def get_emails(cls, scenarios, names):
         "Return the figures of all activities which send e-mails"
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
         Reporting = pool.get(Activity._reporting)
-        with inactive_records():
-            activities = Activity.search([
-                    ('scenario', 'in', [s.id for s in scenarios]),
-                    ('action', '=', 'send_email'),
-                    ], order=[])
-        figures = Reporting.figures([a.id for a in activities], _EMAIL)
+        cursor = Transaction().connection.cursor()
+        table = Activity.__table__()
+        cursor.execute(*table.select(
+                table.id, table.scenario,
+                where=fields.SQL_OPERATORS['in'](
+                    table.scenario, [s.id for s in scenarios])
+                & (table.action == 'send_email')))
+        activities = dict(cursor.fetchall())
+        figures = Reporting.figures(list(activities), _EMAIL)
         totals = {n: Counter() for n in _EMAIL}
-        for activity in activities:
+        for activity, scenario in activities.items():
             for name in _EMAIL:
-                totals[name][activity.scenario.id] += (
-                    figures[name][activity.id])
+                totals[name][scenario] += figures[name][activity]
         sent = totals['record_count']
         result = {
             'email_count': lambda id_: sent[id_],
