@@ -82,6 +82,8 @@ def floors(template, sink_uri, database_uri):
         "MIME with MIMEText": measure(mime_text),
         "SMTP": smtp,
         "transaction with an UPDATE": _transaction(database_uri),
+        "insert a row with two unique and two foreign keys": _insert(
+            database_uri),
         }
 
 
@@ -107,3 +109,29 @@ def _transaction(uri, count=1000):
         connection.execute("DROP TABLE benchmark_floor")
         connection.commit()
     return python + database
+
+
+def _insert(uri, count=100_000):
+    "Return the CPU in ms of the database for each row of one statement"
+    from measure import cpu_of
+    with psycopg.connect(uri) as connection:
+        connection.execute(
+            "CREATE TABLE benchmark_parent AS "
+            "SELECT id FROM generate_series(1, %s) id", [count])
+        connection.execute("ALTER TABLE benchmark_parent ADD UNIQUE (id)")
+        connection.execute(
+            "CREATE TABLE benchmark_child (id serial PRIMARY KEY, "
+            "a integer REFERENCES benchmark_parent (id), "
+            "b integer REFERENCES benchmark_parent (id), UNIQUE (a, b))")
+        connection.commit()
+        pid = connection.info.backend_pid
+        started = cpu_of(pid)
+        connection.execute(
+            "INSERT INTO benchmark_child (a, b) "
+            "SELECT 1, id FROM benchmark_parent")
+        connection.commit()
+        result = (cpu_of(pid) - started) / count * 1000
+        connection.execute("DROP TABLE benchmark_child")
+        connection.execute("DROP TABLE benchmark_parent")
+        connection.commit()
+    return result

@@ -295,6 +295,10 @@ class Benchmark:
             self.add(
                 f"idle crons, {count:,} have entered", 10, times, cost)
             self.work.stop(scenario)
+        with self.cost() as cost:
+            for _ in range(times):
+                self.work.empty_task()
+        self.add("an empty task of the queue (floor)", None, times, cost)
 
     def lists(self):
         times, first = 20, 0
@@ -308,6 +312,13 @@ class Benchmark:
                         self.work.read(kind)
                 self.add(
                     f"list of the {kind} figures, {last:,}", 10, times, cost)
+        for kind in ['scenario', 'activity']:
+            with self.cost() as cost:
+                for _ in range(times):
+                    self.work.read(kind, figures=False)
+            self.add(
+                f"list of the {kind} without figures (floor)", None, times,
+                cost)
 
     def sqlite(self):
         output = subprocess.check_output(

@@ -16,6 +16,7 @@ from measure import family, resident
 
 import trytond.config as config
 from trytond import backend
+from trytond.model import fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -257,14 +258,27 @@ class Work:
             while transaction.tasks:
                 run_task(self.name, transaction.tasks.pop())
 
-    def read(self, kind):
-        "Read what the list of the client shows"
+    def read(self, kind, figures=True):
+        "Read what the list of the client shows, or only what is stored"
         with self.transaction(1):
             Model = Pool().get(f'marketing.automation.{kind}')
             ids = [r.id for r in Model.search([])]
             view = Model.fields_view_get(view_type='tree')
-            Model.read(ids, sorted({*FIGURES[kind], *view['fields']}))
+            names = {*FIGURES[kind], *view['fields']}
+            if not figures:
+                names = {
+                    n for n in names
+                    if not isinstance(Model._fields[n], fields.Function)}
+            Model.read(ids, sorted(names))
         return len(ids)
+
+    def empty_task(self):
+        "Queue and run a task that does nothing"
+        from trytond.worker import run_task
+        with self.transaction() as transaction:
+            Pool().get('marketing.automation.scenario').__queue__.enter([])
+        while transaction.tasks:
+            run_task(self.name, transaction.tasks.pop())
 
     def mails(self, activity):
         return [id_ for id_, in self.sql(

@@ -195,6 +195,32 @@ class StatementsTestCase(unittest.TestCase):
             Record.enter(Scenario(scenario), dt.datetime.now())
         self.assertConstant(enter, prepare)
 
+    @unittest.skipUnless(
+        backend.name == 'postgresql', "The plan is of PostgreSQL")
+    @with_transaction()
+    def test_enter_plan(self):
+        "Test who enters is not compared with each of those who enter"
+        Record = Pool().get('marketing.automation.record')
+        cursor = Transaction().connection.cursor()
+        # It knows that there is nothing, and not that there will be much
+        cursor.execute('ANALYZE "marketing_automation_record"')
+        scenario, _ = self.create_scenario(FEW)
+        insert, plan = Record._insert_entered, []
+
+        def explained(scenario, query, last_id):
+            text, parameters = query
+            cursor.execute(f'EXPLAIN {text}', parameters)
+            plan.extend(line for line, in cursor)
+            return insert(scenario, query, last_id)
+        with patch.object(Record, '_insert_entered', explained):
+            self.assertEqual(
+                Record.enter(scenario, dt.datetime.now()), FEW)
+        plan = '\n'.join(plan)
+        # All is read before the first is inserted
+        self.assertIn("Sort", plan)
+        self.assertIn("SubPlan", plan)
+        self.assertNotIn("Join", plan)
+
     @with_transaction()
     def test_step(self):
         "Test the execution without action, with children"

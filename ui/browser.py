@@ -24,7 +24,10 @@ SIZE = {'width': 1360, 'height': 850}
 PHONE = {'width': 360, 'height': 640}
 TIMEOUT = 20 * 1000
 PANE = '#tabcontent > .tab-pane.active'
-MESSAGE = '.infobar .alert:visible > span, .modal.in:visible .alert'
+# The calendar shows today as an alert
+MESSAGE = (
+    '.infobar .alert:visible > span, '
+    '.modal.in:visible .alert:not([class*=fc-])')
 DIALOG = '.modal.in:visible'
 
 SHOWN = '''() => {

@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import wraps
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,8 @@ class Stage:
     "What the tests need to know of the servers"
 
     def __init__(self, url, smtp):
+        # The ids of the views that a client has asked for
+        self.views = _watch_views()
         self.url = url
         self.smtp = smtp
         self.name = DATABASE
@@ -116,6 +119,20 @@ def _build():
         if kept:
             _keep(kept)
     return Stage(f"http://{server.HOST}:{ports['http']}", smtp)
+
+
+def _watch_views():
+    "Return the set of the ids of the views which are asked for from now on"
+    from trytond.model import ModelView
+    views, fields_view_get = set(), ModelView.fields_view_get.__func__
+
+    @wraps(fields_view_get)
+    def watched(cls, *args, **kwargs):
+        view = fields_view_get(cls, *args, **kwargs)
+        views.add(view['view_id'])
+        return view
+    ModelView.fields_view_get = classmethod(watched)
+    return views
 
 
 def _live(smtp):

@@ -45,6 +45,19 @@ def _data(pool, action):
         return {}
 
 
+DRAW = '''([model, type, view, ids]) => {
+    const screen = new Sao.Screen(model, {mode: [type], view_ids: [view]});
+    const show = () => {
+        screen.current_record = screen.group[0];
+        Sao.drawn = new Sao.Window.Form(screen, () => {}, {
+            view_type: type,
+            new_: !ids.length && type == 'form',
+        });
+    };
+    ids.length ? screen.load(ids).then(show) : show();
+}'''
+
+
 class ViewsTestCase(UserInterfaceTestCase):
     "Test that the web client can draw all views"
 
@@ -107,3 +120,29 @@ class ViewsTestCase(UserInterfaceTestCase):
             with self.subTest(name):
                 self.check(name)
             self.client.close_tabs()
+
+    def left(self):
+        "Return the list of the views that no client has asked for"
+        View = self.pool.get('ir.ui.view')
+        return View.search([
+                ('module', '=', MODULE),
+                ('inherit', '=', None),
+                ('type', '!=', None),
+                ('id', 'not in', list(self.stage.views)),
+                ])
+
+    def test_yet_unseen(self):
+        "Test the views of the lines, and of the later states of wizards"
+        for view in self.left():
+            Model = self.pool.get(view.model)
+            ids = []
+            if hasattr(Model, 'search'):
+                ids = [r.id for r in Model.search([], limit=1)]
+            self.client.page.evaluate(
+                DRAW, [view.model, view.type, view.id, ids])
+            self.client.settle()
+            with self.subTest(view.name):
+                self.check(view.name)
+            self.client.page.evaluate('() => { Sao.drawn.destroy() }')
+            self.client.settle()
+        self.assertEqual([v.name for v in self.left()], [])
