@@ -45,8 +45,9 @@ class Scenario(metaclass=PoolMeta):
         cls._buttons.update({
                 'end_records': {
                     'invisible': (
-                        (Eval('state') == 'running') | (Eval('id', -1) < 0)),
-                    'depends': ['id', 'state'],
+                        (Eval('state') == 'running')
+                        | ~Eval('record_count', 0)),
+                    'depends': ['state', 'record_count'],
                     },
                 })
 
