@@ -18,7 +18,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
-from .tools import found
+from .tools import average, found
 
 _SLICE = 500
 
@@ -190,7 +190,7 @@ class Record(metaclass=PoolMeta):
         existing = cls.__table__()
         return found(
             existing,
-            (existing.scenario == scenario.id)
+            (existing.scenario == average(scenario.id))
             & (existing.record == cls._reference(scenario, target))
             & (existing.test == Literal(test)))
 

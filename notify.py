@@ -186,10 +186,12 @@ class Scenario(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         of_scenario = (
             (table.scenario == self.id) & (table.test == Literal(False)))
+        # The last one is found by an index, for any one PostgreSQL would look
+        # through the table
         cursor.execute(*table.select(
-                Literal(1),
-                where=of_scenario & Record.is_inside(table), limit=1))
-        if cursor.fetchone():
+                Max(table.id), where=of_scenario & Record.is_inside(table)))
+        inside, = cursor.fetchone()
+        if inside:
             return False
         cursor.execute(*table.select(
                 Max(Record.create_date.sql_cast(table.create_date)),

@@ -5,12 +5,12 @@ import re
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sql import Expression, Flavor, Literal
+from sql import Expression, Flavor, Literal, Select
 from sql.conditionals import Coalesce
 
 from trytond.transaction import Transaction
 
-__all__ = ['constant', 'forget', 'found', 'statement']
+__all__ = ['average', 'constant', 'forget', 'found', 'statement']
 
 
 class statement:
@@ -122,10 +122,22 @@ def found(table, where):
 
     Unlike of EXISTS PostgreSQL makes no join of it, whose kind it would choose
     by statistics that do not know what is new, and compare each row with each
-    other: for each row it looks into the index.
+    other: for each row it looks into an index, see also `average`.
     """
     row = table.select(Literal(1), where=where, limit=1)
     return Coalesce(row, Literal(0)) == Literal(1)
+
+
+def average(id_):
+    """
+    Return the SQL of the id for which PostgreSQL expects as many rows as
+    for any other.
+
+    Of what is newer than its statistics it expects a single one, so any index
+    with the id would do.
+    """
+    # What is not yet saved has none, and PostgreSQL no type for nothing
+    return Select([Literal(-1 if id_ is None else id_)])
 
 
 def forget(*Models):

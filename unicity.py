@@ -18,7 +18,7 @@ from . import key
 from .domain import check_fields
 from .exceptions import UnicityError
 from .retry import explained
-from .tools import found
+from .tools import average, found
 
 _SLICE = 500
 # How many fields are proposed
@@ -187,7 +187,7 @@ class Record(metaclass=PoolMeta):
         taken = cls.__table__()
         return found(
             taken,
-            (taken.scenario == scenario.id)
+            (taken.scenario == average(scenario.id))
             & (taken.unicity == expression))
 
     @classmethod
