@@ -144,6 +144,7 @@ class Benchmark:
             '"d": {}}, "k": "name", "d": ""}, "s2": "Nobody"}}')
         with self.cost() as cost:
             self.work.enter(scenario)
+        self.work.analyze()
         with self.cost() as decide:
             self.work.execute(activity)
         self.add(
