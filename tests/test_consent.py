@@ -149,8 +149,8 @@ class ConsentTestCase(unittest.TestCase):
         self.assertTrue(count)
         # What another transaction has let enter is not seen
         with patch(
-                'trytond.modules.marketing_automation.entry.Exists',
-                lambda query: Literal(False)):
+                'trytond.modules.marketing_automation.entry.found',
+                lambda table, where: Literal(False)):
             self.assertEqual(Record.enter(scenario, dt.datetime.now()), 0)
         self.assertEqual(Record.search([], count=True), count)
 
