@@ -13,7 +13,8 @@ from trytond.model import (
 from trytond.pool import Pool
 from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
-from trytond.transaction import Transaction, inactive_records
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
 
 from .mixin import TargetMixin
 from .tools import forget, statement
@@ -222,7 +223,8 @@ class Record(TargetMixin, ModelSQL, ModelView):
         "The record that entered, None if it has been deleted"
         if isinstance(self.record, ModelSQL) and self.record.id >= 0:
             Target = self.record.__class__
-            with inactive_records():
+            # What the user may not read exists nevertheless
+            with without_check_access(), inactive_records():
                 if Target.search([('id', '=', self.record.id)]):
                     return self.record
 

@@ -12,7 +12,7 @@ from trytond.modules.marketing_automation.exceptions import (
 from trytond.pool import Pool
 from trytond.pyson import Eval, If, PYSONEncoder
 from trytond.tests.test_tryton import drop_db, with_transaction
-from trytond.transaction import Transaction, inactive_records
+from trytond.transaction import Transaction, check_access, inactive_records
 
 from .tools import WELCOME, activate_all, as_marketer, configured
 
@@ -393,6 +393,18 @@ class MarketingTestCase(unittest.TestCase):
             self.assertEqual(
                 (action['res_model'], action['res_id']),
                 ('party.party', party.id))
+        pool.get('ir.rule.group').create([{
+                    'name': "Not Alice",
+                    'model': 'party.party',
+                    'global_p': True,
+                    'rules': [('create', [{
+                                    'domain': '[["name", "!=", "Alice"]]',
+                                    }])],
+                    }])
+        with check_access():
+            self.assertEqual(Party.search([('id', '=', party.id)]), [])
+            self.assertEqual(Record(record.id).target, party)
+            self.assertTrue(Record.open_record([Record(record.id)]))
         Party.delete([party])
         with self.assertRaisesRegex(
                 ScenarioError, "does not exist any more"):
