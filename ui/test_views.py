@@ -11,6 +11,18 @@ OTHERS = {
     'wizard_activity_add_child', 'wizard_activity_add_sibling',
     'wizard_failure_retry', 'wizard_reporting_origins'}
 ADMINISTRATION = 'Marketing Automation Administration'
+# As the client opens a line
+DRAW = '''([model, type, view, ids]) => {
+    const screen = new Sao.Screen(model, {mode: [type], view_ids: [view]});
+    const show = () => {
+        screen.current_record = screen.group[0];
+        Sao.drawn = new Sao.Window.Form(screen, () => {}, {
+            view_type: type,
+            new_: !ids.length && type == 'form',
+        });
+    };
+    ids.length ? screen.load(ids).then(show) : show();
+}'''
 
 
 def actions(pool, type_):
@@ -43,19 +55,6 @@ def _data(pool, action):
                 return {'model': name, 'id': id_, 'ids': [id_]}
     if any(k.keyword == 'tree_open' for k in action.keywords):
         return {}
-
-
-DRAW = '''([model, type, view, ids]) => {
-    const screen = new Sao.Screen(model, {mode: [type], view_ids: [view]});
-    const show = () => {
-        screen.current_record = screen.group[0];
-        Sao.drawn = new Sao.Window.Form(screen, () => {}, {
-            view_type: type,
-            new_: !ids.length && type == 'form',
-        });
-    };
-    ids.length ? screen.load(ids).then(show) : show();
-}'''
 
 
 class ViewsTestCase(UserInterfaceTestCase):
@@ -133,6 +132,7 @@ class ViewsTestCase(UserInterfaceTestCase):
 
     def test_yet_unseen(self):
         "Test the views of the lines, and of the later states of wizards"
+        # The tests before, by the order of their names, open most
         for view in self.left():
             Model = self.pool.get(view.model)
             ids = []
