@@ -28,6 +28,8 @@ DATABASE = 'ui'
 LOGIN = 'camille'
 ADDRESS = 'camille@lumen.example.com'
 DAYS = 3
+# The same is due at any time of the day: the reminders wait for half a day
+AGO = dt.timedelta(days=DAYS, hours=-12)
 LANGUAGES = ['fr']
 # All that have views of the module
 MODULES = [
@@ -139,8 +141,7 @@ def _live(smtp):
     import run
     import time_machine
     from recipients import Mailboxes
-    start = (dt.datetime.now().astimezone() - dt.timedelta(days=DAYS)
-        ).replace(hour=9, minute=0)
+    start = dt.datetime.now().astimezone() - AGO
     with time_machine.travel(start, tick=True) as clock, \
             redirect_stdout(None):
         people = run.prepare()

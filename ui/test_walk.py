@@ -96,9 +96,12 @@ class CampaignWalkTestCase(UserInterfaceTestCase):
         client = self.client
         client.change(lambda: client.click("Run"))
         self.assertEqual(client.shown('state'), "Running")
-        count = len(self.stage.smtp.messages)
+        before = len(self.stage.smtp.messages)
         self.stage.run_crons()
-        mailed = len(self.stage.smtp.messages) - count
+        # The other scenarios go on as well
+        mailed = sum(
+            "News for" in message.message['Subject']
+            for message in self.stage.smtp.messages[before:])
         self.assertGreater(mailed, 5)
         client.toolbar('reload')
         client.tab("Progress")
