@@ -7,7 +7,7 @@ Read and write the record activities of a batch, always many at once.
 import datetime as dt
 import functools
 
-from sql import Literal, Values
+from sql import Literal
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import constant, forget
+from .tools import constant, forget, rows
 
 _SLICE = 500
 
@@ -342,9 +342,11 @@ class RecordActivity(metaclass=PoolMeta):
         if not parcels:
             return
         table = cls.__table__()
-        rows = {i: cls._sending_values(p) for i, p in parcels.items()}
-        names = list(next(iter(rows.values())))
-        values = Values([[i, *row.values()] for i, row in rows.items()])
+        known = {i: cls._sending_values(p) for i, p in parcels.items()}
+        names = list(next(iter(known.values())))
+        values = rows(
+            [[i, *row.values()] for i, row in known.items()],
+            [cls._fields[n].sql_type().base for n in ['id', *names]])
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.update(
                 [table.state, table.claim, table.claimed_at,

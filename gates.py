@@ -19,6 +19,7 @@ from trytond.transaction import Transaction, active_records, inactive_records
 from .mixin import Readers
 from .outcome import cancelled, done, failed, skipped
 from .retry import is_database, savepoint, transient
+from .tools import browse
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -174,7 +175,7 @@ class RecordActivity(metaclass=PoolMeta):
         Target = pool.get(activity.scenario.model)
         rows = cls._read_targets([r.id for r in record_activities])
         rows = [rows[r.id] for r in record_activities]
-        records = Record.browse([record for record, *_ in rows])
+        records = browse(Record, [record for record, *_ in rows])
         targets = Target.browse([target for *_, target in rows])
         Target.marketing_fill(targets)
         for record_activity, row, record, target in zip(

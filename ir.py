@@ -1,13 +1,15 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
-from sql import Literal, Values
+from sql import Literal
 from sql.functions import CurrentTimestamp
 
 from trytond.model import Index, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
+
+from .tools import rows
 
 # The number of parameters of a statement is limited
 _SLICE = 2000
@@ -63,20 +65,24 @@ class Email(metaclass=PoolMeta):
         table = cls.__table__()
         address = Address.__table__()
         cursor = Transaction().connection.cursor()
-        rows = [
-            [activity, record, resource,
-                parcel.to or str(parcel.content['To']),
-                parcel.subject, parcel.message_id, 0, CurrentTimestamp()]
-            for activity, record, resource, parcel in emails]
+        sent = rows([
+                [activity, record, resource,
+                    parcel.to or str(parcel.content['To']),
+                    parcel.subject, parcel.message_id]
+                for activity, record, resource, parcel in emails],
+            ['INTEGER', 'INTEGER', *['VARCHAR'] * 4])
         cursor.execute(*table.insert(
                 [table.marketing_automation_activity,
                     table.marketing_automation_record, table.resource,
                     table.recipients, table.subject, table.message_id,
                     table.create_uid, table.create_date],
-                rows))
-        recipients = Values([
+                sent.select(
+                    *(getattr(sent, f'column{i}') for i in range(1, 7)),
+                    Literal(0), CurrentTimestamp())))
+        recipients = rows([
                 [record, parcel.message_id, parcel.recipient]
-                for _, record, _, parcel in emails])
+                for _, record, _, parcel in emails],
+            ['INTEGER', 'VARCHAR', 'VARCHAR'])
         logged = recipients.join(table, condition=(
                 (table.marketing_automation_record == recipients.column1)
                 & (table.message_id == recipients.column2)))

@@ -11,7 +11,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
 from .mixin import MarketingAutomationMixin
-from .tools import forget, statement
+from .tools import browse, forget, statement
 
 
 class Party(MarketingAutomationMixin, metaclass=PoolMeta):
@@ -36,6 +36,11 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
     @classmethod
     def marketing_of_parties(cls, parties):
         return list(parties)
+
+    @classmethod
+    def marketing_fill(cls, parties):
+        for party in parties:
+            party.marketing_party = party
 
     @classmethod
     def copy(cls, parties, default=None):
@@ -101,7 +106,7 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
         first = {}
         for party, id_, value in cursor:
             first.setdefault(party, (id_, value))
-        mechanisms = ContactMechanism.browse([i for i, _ in first.values()])
+        mechanisms = browse(ContactMechanism, [i for i, _ in first.values()])
         for (party, (_, value)), mechanism in zip(first.items(), mechanisms):
             # It has been read
             mechanism.value = value

@@ -5,12 +5,16 @@ import re
 from functools import partial
 from weakref import WeakKeyDictionary
 
-from sql import Expression, Flavor, Literal, Select
+from sql import Cast, Expression, Flavor, Literal, Select, Values
 from sql.conditionals import Coalesce
+from sql.functions import Function
 
+from trytond import backend
+from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-__all__ = ['average', 'constant', 'forget', 'found', 'statement']
+__all__ = [
+    'average', 'browse', 'constant', 'forget', 'found', 'rows', 'statement']
 
 
 class statement:
@@ -45,6 +49,7 @@ class statement:
 
 
 _MANY = 'many'
+_BROWSE = 50
 
 
 def _shape(value):
@@ -138,6 +143,40 @@ def average(id_):
     """
     # What is not yet saved has none, and PostgreSQL no type for nothing
     return Select([Literal(-1 if id_ is None else id_)])
+
+
+class _Unnest(Function):
+    __slots__ = ()
+    _function = 'UNNEST'
+
+
+def rows(values, types):
+    """
+    Return the SQL of the rows of values, with the columns column1, column2…
+
+    PostgreSQL gets a list for each column: to read a place for each value
+    takes long, its driver as well, and the statement would be another one for
+    each number of rows.
+
+    :param types: the SQL type of each column.
+    """
+    if backend.name != 'postgresql':
+        return Values(values)
+    return Select([
+            _Unnest(Cast(list(column), f'{type}[]')).as_(f'column{i}')
+            for i, (type, column) in enumerate(zip(types, zip(*values)), 1)])
+
+
+def browse(Model, ids):
+    """
+    Return the instances for the ids, of whose fields little is read.
+
+    Tryton compares each instance with all of its browse, so there are several;
+    each of them reads by a statement of its own.
+    """
+    return [
+        record for sub_ids in grouped_slice(ids, _BROWSE)
+        for record in Model.browse(sub_ids)]
 
 
 def forget(*Models):
