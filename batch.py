@@ -187,18 +187,18 @@ class RecordActivity(metaclass=PoolMeta):
             and self.reason in self._retryable_reasons())
 
     @classmethod
-    def store(cls, outcomes, now, number=None, handed_over=False):
+    def store(cls, outcomes, now, number=None):
         """
         Write the outcomes, a dictionary by id, and return how many were.
 
-        What is done keeps the number of the claim until its children are
-        planned.  What was handed over is only written as long as the claim
-        has it: meanwhile it may have been taken away, by an erasure.
+        :param number: the claim which has handed them over.  They are only
+            written as long as it has them, meanwhile they may have been taken
+            away by an erasure; what is done keeps it until its children are
+            planned.
         """
         pool = Pool()
         Record = pool.get('marketing.automation.record')
         now = now.replace(microsecond=0)
-        claim = number if handed_over else None
         count = 0
         groups = {}
         for id_, outcome in outcomes.items():
@@ -207,18 +207,19 @@ class RecordActivity(metaclass=PoolMeta):
         for outcome, ids in groups.items():
             if outcome.state == 'waiting':
                 if outcome.at:
-                    count += cls._store_until(ids, outcome, claim)
+                    count += cls._store_until(ids, outcome, number)
                 else:
-                    count += cls._store_postponed(ids, outcome, now, claim)
+                    count += cls._store_postponed(ids, outcome, now, number)
                 continue
+            is_claimed = number and outcome.state == 'done'
             written = cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
                     'detail': _storable(outcome.detail),
                     'ended_at': now,
-                    'claim': number if outcome.state == 'done' else None,
-                    'claimed_at': now if outcome.state == 'done' else None,
-                    }, claim)
+                    'claim': number if is_claimed else None,
+                    'claimed_at': now if is_claimed else None,
+                    }, number)
             count += written
             if written and outcome.reason in cls._final_reasons():
                 ended.setdefault(outcome.reason, []).extend(ids)

@@ -221,9 +221,8 @@ class RecordActivity(metaclass=PoolMeta):
         return records
 
     @classmethod
-    def store(cls, outcomes, now, number=None, handed_over=False):
-        count = super().store(
-            outcomes, now, number=number, handed_over=handed_over)
+    def store(cls, outcomes, now, number=None):
+        count = super().store(outcomes, now, number=number)
         # What follows what is done is not planned yet
         if ended := [
                 i for i, o in outcomes.items()
@@ -232,8 +231,8 @@ class RecordActivity(metaclass=PoolMeta):
         return count
 
     @classmethod
-    def follow(cls, activity, number):
-        records = super().follow(activity, number)
+    def follow(cls, activity, done):
+        records = super().follow(activity, done)
         cls._complete_records(records)
         return records
 

@@ -5,10 +5,10 @@ Execute the record activities that are due.
 
 A batch is a set of record activities of one activity.  First its rows are
 locked, the gates and the action decide, and what they decide is committed
-together with the claim on what has to be handed over.  Then each parcel is
-handed over and its outcome committed before the next one.  At last the
-children of what is done are planned.  Whatever is interrupted is found again
-by its claim.
+together with the children of what is done and the claim on what has to be
+handed over.  Then each parcel is handed over and its outcome committed before
+the next one.  At last the children of what was handed over are planned.
+Whatever is interrupted is found again by its claim.
 """
 
 import datetime as dt
@@ -206,7 +206,8 @@ class Run:
                     activity, batch_size(activity)) as limit:
                 ids, parcels = self.claim(number, limit)
             sent = self.deliver(parcels, number)
-            self.finish(number, sent)
+            if parcels:
+                self.finish(number, sent)
         RecordActivity.watch(self.activity, self.trouble)
         self.full = bool(ids) and not self.away
         logger.info(
@@ -286,8 +287,8 @@ class Run:
 
     def decide(self, lock, number):
         """
-        Commit what becomes of the ids that lock returns and return the
-        parcels to hand over.
+        Commit what becomes of the ids that lock returns, and what follows,
+        and return the parcels to hand over.
         """
         RecordActivity = self.RecordActivity
 
@@ -301,7 +302,11 @@ class Run:
                 if isinstance(outcomes.get(i), Parcel)}
             RecordActivity.store({
                     i: o for i, o in outcomes.items()
-                    if isinstance(o, Outcome)}, now, number)
+                    if isinstance(o, Outcome)}, now)
+            # What is not handed over needs no claim
+            RecordActivity.follow(self.activity, [
+                    i for i, o in outcomes.items()
+                    if isinstance(o, Outcome) and o.state == 'done'])
             RecordActivity.store_sending(parcels, now, number)
             self.trouble |= any(
                 is_trouble(o) for o in outcomes.values())
@@ -360,7 +365,7 @@ class Run:
                     raise
                 Transaction().rollback()
         return insist(lambda: self.RecordActivity.store(
-                {id_: outcome}, now, number, handed_over=True), factor=2)
+                {id_: outcome}, now, number), factor=2)
 
     def send(self, parcel):
         "Hand over the parcel and return its outcome"

@@ -23,32 +23,36 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def follow(cls, activity, number):
+    def follow(cls, activity, done):
         """
-        Plan the children of what the claim has done and let it go, and return
-        the set of the records (ids).
+        Plan the children of what is done and return the set of the records
+        (ids).
 
         The records that ended meanwhile have them only to show why not.
+
+        :param done: the list of the ids, or the number of the claim which has
+            handed them over and lets them go.
         """
-        rows = cls._rows_done(number)
+        rows = cls._rows_done(done) if done else []
         if not rows:
             return set()
         for child in activity.active_children:
             special = cls._special_rows(child, rows)
             cls._plan_rows(special)
             if len(special) < len(rows):
-                cls._plan_others(child, number, {r[3] for r in rows})
+                cls._plan_others(child, done, {r[3] for r in rows})
         records = {row[1] for row in rows}
         cls._cancel_opposites(activity, sorted(records))
-        cls._update([row[0] for row in rows], {
-                'claim': None, 'claimed_at': None})
+        if not isinstance(done, list):
+            cls._update([row[0] for row in rows], {
+                    'claim': None, 'claimed_at': None})
         return records
 
     @classmethod
-    def _rows_done(cls, number):
+    def _rows_done(cls, done):
         """
         Return the id, record, test, end and the reason why the record has
-        ended of each that the claim has done.
+        ended of each that is done.
         """
         Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
@@ -59,12 +63,16 @@ class RecordActivity(metaclass=PoolMeta):
                 ).select(
                 table.id, table.record, table.test, table.ended_at,
                 cls._end_of(record),
-                where=cls._is_done(table, number)))
+                where=cls._is_done(table, done)))
         return cursor.fetchall()
 
     @classmethod
-    def _is_done(cls, table, number):
-        return (table.claim == number) & (table.state == 'done')
+    def _is_done(cls, table, done):
+        if isinstance(done, list):
+            is_one = fields.SQL_OPERATORS['in'](table.id, done)
+        else:
+            is_one = table.claim == done
+        return is_one & (table.state == 'done')
 
     @classmethod
     def _end_of(cls, record):
@@ -161,25 +169,24 @@ class RecordActivity(metaclass=PoolMeta):
         return cursor.rowcount
 
     @classmethod
-    def _plan_others(cls, child, number, times):
+    def _plan_others(cls, child, done, times):
         """
-        Insert the child of what the claim has done for those which do not have
-        it yet.
+        Insert the child of what is done for those which do not have it yet.
 
         :param times: the set of when they were done, which the dates depend
             on.
         """
         table = cls.__table__()
-        done = cls.__table__()
+        parent = cls.__table__()
         planned = {
             t: cls._first_state(child, t, None)[0] for t in sorted(times)}
         values = {
-            'record': done.record,
+            'record': parent.record,
             'activity': Literal(child.id),
-            'test': done.test,
-            'at': _by_time(done.ended_at, planned),
+            'test': parent.test,
+            'at': _by_time(parent.ended_at, planned),
             'state': Literal('waiting'),
-            'expire_at': _by_time(done.ended_at, {
+            'expire_at': _by_time(parent.ended_at, {
                     t: child.expires_at(at, t) for t, at in planned.items()}),
             'email_opened': Literal(False),
             'email_clicked': Literal(False),
@@ -189,8 +196,8 @@ class RecordActivity(metaclass=PoolMeta):
             }
         cls._insert_planned(child, table.insert(
                 [getattr(table, n) for n in values],
-                done.select(
-                    *values.values(), where=cls._is_done(done, number)),
+                parent.select(
+                    *values.values(), where=cls._is_done(parent, done)),
                 on_conflict=Conflict(
                     table, indexed_columns=[table.activity, table.record])))
 

@@ -153,8 +153,7 @@ class BounceTestCase(unittest.TestCase):
         for record_activity, reason in [
                 (other, 'refused'), (sent, 'mailbox_unknown')]:
             RecordActivity.store(
-                {record_activity.id: failed(reason, '550 5.1.1 No')}, NOW, 7,
-                handed_over=True)
+                {record_activity.id: failed(reason, '550 5.1.1 No')}, NOW, 7)
         self.assertEqual(
             suppressed(), {('ann@example.org', 'hard_bounce')})
         self.assertEqual(waits(activity), {

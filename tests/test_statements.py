@@ -13,6 +13,7 @@ from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
+from .history import set_values
 from .tools import BASE, configured
 
 FEW, MANY = 10, 100
@@ -171,15 +172,18 @@ class StatementsTestCase(unittest.TestCase):
             i: o for i, o in outcomes.items() if isinstance(o, Parcel)}
         RecordActivity.store({
                 i: o for i, o in outcomes.items()
-                if isinstance(o, Outcome)}, now, number)
+                if isinstance(o, Outcome)}, now)
+        RecordActivity.follow(activity, [
+                i for i, o in outcomes.items()
+                if isinstance(o, Outcome) and o.state == 'done'])
         RecordActivity.store_sending(parcels, now, number)
         if parcels:
             self.assertEqual(len(parcels), len(ids))
             # This is part of the hand-over of each
             RecordActivity.store(
                 dict.fromkeys(parcels, done()), now, number)
+            RecordActivity.follow(activity, number)
             activity.log_send_email(parcels)
-        RecordActivity.follow(activity, number)
 
     @with_transaction()
     def test_enter(self):
@@ -275,8 +279,12 @@ class StatementsTestCase(unittest.TestCase):
         "Test the outcome of one mail is one statement"
         RecordActivity = Pool().get('marketing.automation.record.activity')
         _, ids = self.entered(2, mails=True)
+        set_values(
+            RecordActivity.browse(ids[:1]), state='sending', claim=1)
         with counted() as statements:
-            RecordActivity.store({ids[0]: done()}, dt.datetime.now(), 1)
+            count = RecordActivity.store(
+                {ids[0]: done()}, dt.datetime.now(), 1)
+        self.assertEqual(count, 1)
         self.assertEqual(len(statements), 1, statements)
 
     @with_transaction()
@@ -298,7 +306,7 @@ class StatementsTestCase(unittest.TestCase):
                     {'event': 'email_opened'}])
             RecordActivity = Pool().get('marketing.automation.record.activity')
             RecordActivity.store(
-                dict.fromkeys(ids, done()), dt.datetime.now(), 1)
+                dict.fromkeys(ids, done()), dt.datetime.now())
             return [RecordActivity(ids[0]).record.id]
 
         self.assertLessEqual(self.assertConstant(
@@ -346,10 +354,9 @@ class StatementsTestCase(unittest.TestCase):
         event = {'open': 'email_opened', 'click': 'email_clicked'}[kind]
         activity, ids = self.entered(
             count, mails=True, children=[{'event': event}])
-        RecordActivity.store(
-            dict.fromkeys(ids, done()), dt.datetime.now(), 1)
+        RecordActivity.store(dict.fromkeys(ids, done()), dt.datetime.now())
         RecordActivity.follow(
-            pool.get('marketing.automation.activity')(activity), 1)
+            pool.get('marketing.automation.activity')(activity), ids)
         return ids
 
     def hit(self, kind, ids, user_agent="Firefox"):
