@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import constant, forget, rows
+from .tools import constant, forget, lookup, rows
 
 _SLICE = 500
 
@@ -170,11 +170,11 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id).select(
-                    table.id, table.record, record.record,
-                    where=fields.SQL_OPERATORS['in'](table.id, ids),
-                    order_by=[table.id]))
+        cursor.execute(*table.select(
+                table.id, table.record,
+                lookup(record, record.record, record.id == table.record),
+                where=fields.SQL_OPERATORS['in'](table.id, ids),
+                order_by=[table.id]))
         return cursor.fetchall()
 
     # What becomes of it
@@ -356,7 +356,8 @@ class RecordActivity(metaclass=PoolMeta):
                     *(getattr(values, f'column{i}')
                         for i, _ in enumerate(names, 2))],
                 from_=[values],
-                where=table.id == values.column1))
+                where=fields.SQL_OPERATORS['in'](table.id, list(known))
+                & (table.id == values.column1)))
 
     @classmethod
     def _sending_values(cls, parcel):

@@ -303,7 +303,9 @@ class RecordActivity(metaclass=PoolMeta):
                 new.append(values.column4)
             cursor.execute(*table.update(
                     columns, new, from_=[values],
-                    where=table.id == values.column1))
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, [id_ for id_, *_ in dated])
+                    & (table.id == values.column1)))
         if undated:
             cursor.execute(*table.update(
                     [table.reason, table.date_value, table.at,

@@ -15,6 +15,8 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from .tools import lookup
+
 # The number of parameters of a statement is limited
 _SLICE = 2000
 
@@ -58,11 +60,10 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id
-                ).select(
+        cursor.execute(*table.select(
                 table.id, table.record, table.test, table.ended_at,
-                cls._end_of(record),
+                lookup(
+                    record, cls._end_of(record), record.id == table.record),
                 where=cls._is_done(table, done)))
         return cursor.fetchall()
 

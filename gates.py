@@ -19,7 +19,7 @@ from trytond.transaction import Transaction, active_records, inactive_records
 from .mixin import Readers
 from .outcome import cancelled, done, failed, skipped
 from .retry import is_database, savepoint, transient
-from .tools import browse
+from .tools import browse, found, lookup
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -106,10 +106,7 @@ class RecordActivity(metaclass=PoolMeta):
         Target = Pool().get(activity.scenario.model)
         table = cls.__table__()
         record = Record.__table__()
-        where = (
-            fields.SQL_OPERATORS['in'](table.id, ids)
-            # Who tests wants to see what becomes of each
-            & (table.test == Literal(False)))
+        where = record.id == table.record
         passing, domains = set(), []
         for gate in filter(cls._has_pass, gates):
             condition = getattr(cls, f'_pass_{gate}')(activity, table, record)
@@ -119,12 +116,14 @@ class RecordActivity(metaclass=PoolMeta):
                 domains.append(instead.get(gate, domain))
                 passing.add(gate)
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id
-                ).select(table.id, record.record, where=where))
+        cursor.execute(*table.select(
+                table.id, lookup(record, record.record, where),
+                where=fields.SQL_OPERATORS['in'](table.id, ids)
+                # Who tests wants to see what becomes of each
+                & (table.test == Literal(False))))
         by_target = defaultdict(list)
         for id_, reference in cursor:
-            model, _, target = reference.partition(',')
+            model, _, target = (reference or '').partition(',')
             if model == Target.__name__ and int(target) >= 0:
                 by_target[int(target)].append(id_)
         if not by_target:
@@ -194,12 +193,10 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id
-                ).select(
-                    table.id, record.id, table.test, table.message_id,
-                    record.record,
-                    where=fields.SQL_OPERATORS['in'](table.id, ids)))
+        cursor.execute(*table.select(
+                table.id, table.record, table.test, table.message_id,
+                lookup(record, record.record, record.id == table.record),
+                where=fields.SQL_OPERATORS['in'](table.id, ids)))
         return {
             id_: (*values, int(reference.partition(',')[2]))
             for id_, *values, reference in cursor}
@@ -211,16 +208,17 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        open_ = Record.is_inside(record, completed=True)
+        open_ = found(
+            record,
+            (record.id == table.record)
+            & Record.is_inside(record, completed=True))
         if spared := cls._spared_activities():
             open_ |= fields.SQL_OPERATORS['in'](table.activity, spared)
-        cursor.execute(*table.join(
-                record, condition=table.record == record.id
-                ).select(
-                    table.id,
-                    where=(table.claim == number)
-                    & (table.state == 'sending')
-                    & open_))
+        cursor.execute(*table.select(
+                table.id,
+                where=(table.claim == number)
+                & (table.state == 'sending')
+                & open_))
         return {id_ for id_, in cursor}
 
     @classmethod

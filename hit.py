@@ -19,7 +19,7 @@ from trytond.transaction import Transaction, inactive_records
 
 from . import verdict
 from .agent import address_part, agent_family
-from .tools import forget, statement
+from .tools import forget, lookup, statement
 
 _SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
@@ -274,21 +274,20 @@ class Hit(ModelSQL, ModelView):
         now = dt.datetime.now()
         table = cls.__table__()
         record_activity = RecordActivity.__table__()
-        state = Coalesce(record_activity.state, '')
+        state = Coalesce(lookup(
+                record_activity, record_activity.state,
+                record_activity.id == table.record_activity), '')
         return cls._rows(
-            table, table.join(
-                record_activity, 'LEFT',
-                condition=table.record_activity == record_activity.id),
-            ~table.applied
+            table, ~table.applied
             & (table.at <= now - quarantine())
             & (~state.in_(['waiting', 'sending'])
                 | (table.at < now - _PATIENCE)),
             limit)
 
     @classmethod
-    def _rows(cls, table, from_, where, limit=None):
+    def _rows(cls, table, where, limit=None):
         cursor = Transaction().connection.cursor()
-        cursor.execute(*from_.select(
+        cursor.execute(*table.select(
                 table.id, table.kind, table.record_activity, table.link,
                 table.at, table.agent, table.verdict,
                 where=where, order_by=[table.id], limit=limit))
@@ -306,7 +305,7 @@ class Hit(ModelSQL, ModelView):
         RecordActivity = Pool().get('marketing.automation.record.activity')
         table = cls.__table__()
         for sub_hits in grouped_slice(hits, _SLICE):
-            rows = cls._rows(table, table, (
+            rows = cls._rows(table, (
                     table.applied
                     & fields.SQL_OPERATORS['in'](
                         table.id, [h.id for h in sub_hits])
@@ -340,7 +339,8 @@ class Hit(ModelSQL, ModelView):
                 [table.verdict, table.reason, table.applied],
                 [values.column2, values.column3, True],
                 from_=[values],
-                where=table.id == values.column1))
+                where=fields.SQL_OPERATORS['in'](table.id, sorted(verdicts))
+                & (table.id == values.column1)))
         humans = [r for r in rows if verdicts[r.id][0] == verdict.HUMAN]
         cls._count_clicks(rows, humans)
         return humans

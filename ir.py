@@ -9,7 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import rows
+from .tools import lookup, rows
 
 # The number of parameters of a statement is limited
 _SLICE = 2000
@@ -83,12 +83,12 @@ class Email(metaclass=PoolMeta):
                 [record, parcel.message_id, parcel.recipient]
                 for _, record, _, parcel in emails],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])
-        logged = recipients.join(table, condition=(
+        logged = lookup(table, table.id, (
                 (table.marketing_automation_record == recipients.column1)
                 & (table.message_id == recipients.column2)))
         cursor.execute(*address.insert(
                 [address.email, address.address, address.create_uid,
                     address.create_date],
-                logged.select(
-                    table.id, recipients.column3, Literal(0),
+                recipients.select(
+                    logged, recipients.column3, Literal(0),
                     CurrentTimestamp())))

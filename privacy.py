@@ -16,6 +16,7 @@ from trytond.transaction import (
 
 from . import tracking
 from .exceptions import TrackingError
+from .tools import lookup
 
 _SLICE = 500
 
@@ -152,14 +153,16 @@ class RecordActivity(metaclass=PoolMeta):
         scenario = Scenario.__table__()
         untracked, targets = set(), defaultdict(lambda: defaultdict(list))
         for sub_ids in grouped_slice(sorted(ids), _SLICE):
-            cursor.execute(*table
-                .join(record, condition=table.record == record.id)
-                .join(scenario, condition=record.scenario == scenario.id)
-                .select(
-                    table.id, record.record, scenario.model,
-                    scenario.tracking,
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, list(sub_ids))))
+            is_record = record.id == table.record
+            rows = table.select(
+                table.id,
+                lookup(record, record.record, is_record).as_('target'),
+                lookup(record, record.scenario, is_record).as_('scenario'),
+                where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids)))
+            cursor.execute(*rows.join(
+                    scenario, condition=rows.scenario == scenario.id
+                    ).select(
+                    rows.id, rows.target, scenario.model, scenario.tracking))
             for id_, target, model, how in cursor:
                 if how != 'individually':
                     untracked.add(id_)

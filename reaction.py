@@ -277,7 +277,9 @@ class RecordActivity(metaclass=PoolMeta):
             [getattr(table, event), getattr(table, f'{event}_at')],
             [True, values.column2],
             from_=[values],
-            where=(table.id == values.column1)
+            where=fields.SQL_OPERATORS['in'](
+                table.id, [id_ for id_, _ in rows])
+            & (table.id == values.column1)
             & cls._is_without(table, event),
             returning=(
                 [table.id, table.record, table.activity]
@@ -341,7 +343,7 @@ class RecordActivity(metaclass=PoolMeta):
             Transaction().connection.cursor().execute(*table.update(
                     [table.at], [values.column3],
                     from_=[values],
-                    where=cls._waits_for(table, values)
+                    where=cls._waits_for(table, values, rows)
                     & (table.at == Null)))
 
     @classmethod
@@ -353,7 +355,7 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         if rows:
             values = Values(rows)
-            where = cls._waits_for(table, values)
+            where = cls._waits_for(table, values, rows)
             if undated:
                 where &= table.at == Null
             Transaction().connection.cursor().execute(*table.update(
@@ -363,8 +365,11 @@ class RecordActivity(metaclass=PoolMeta):
                     where=where))
 
     @classmethod
-    def _waits_for(cls, table, values):
+    def _waits_for(cls, table, values, rows):
         return (
-            (table.record == values.column1)
+            # PostgreSQL would read all rather than look for many values
+            fields.SQL_OPERATORS['in'](
+                table.record, sorted({record for record, *_ in rows}))
+            & (table.record == values.column1)
             & (table.activity == values.column2)
             & (table.state == 'waiting'))

@@ -14,7 +14,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 __all__ = [
-    'average', 'browse', 'constant', 'forget', 'found', 'rows', 'statement']
+    'average', 'browse', 'constant', 'forget', 'found', 'lookup', 'rows',
+    'statement']
 
 
 class statement:
@@ -131,6 +132,17 @@ def found(table, where):
     """
     row = table.select(Literal(1), where=where, limit=1)
     return Coalesce(row, Literal(0)) == Literal(1)
+
+
+def lookup(table, expression, where):
+    """
+    Return the SQL of the expression of the one row of the table that fulfills
+    the clause, null if there is none.
+
+    PostgreSQL looks into an index for each row, see `found`: with a join it
+    would read all of a table that has some ten thousands of rows.
+    """
+    return table.select(expression, where=where, limit=1)
 
 
 def average(id_):
