@@ -237,9 +237,7 @@ class Consent(ModelSQL, ModelView):
                         'scenario': subject.scenario,
                         }])
         Record.end(
-            Record.of_model(
-                subject.model, [subject.scenario], [subject.party]),
-            'unsubscribed', blocked=True)
+            Record.of_subject(subject), 'unsubscribed', blocked=True)
 
     @classmethod
     def _stop_all(cls, subject):

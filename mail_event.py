@@ -9,6 +9,7 @@ Their source does not matter here, it calls `RecordActivity.apply_events`.
 import datetime as dt
 
 from sql import Null, Values
+from sql.operators import Concat
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, dualmethod, fields
@@ -16,7 +17,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, inactive_records
 
 from .exceptions import ActivityError
-from .tools import statement
+from .tools import forget, found, statement
 
 REPLIED = 'email_replied'
 BOUNCED = 'email_bounced'
@@ -138,15 +139,26 @@ class RecordActivity(metaclass=PoolMeta):
         """
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._last_mail(record=record))
-        cls.apply_events([(id_, UNSUBSCRIBED, at) for id_, in cursor])
+        for id_, is_followed in cursor.fetchall():
+            if is_followed:
+                cls.apply_events([(id_, UNSUBSCRIBED, at)])
+            else:
+                cls._happen(UNSUBSCRIBED, {(id_,): at})
+                forget(cls)
 
     @statement
     def _last_mail(cls, record):
+        "Return the query of the id and whether something follows the event"
         Activity = Pool().get('marketing.automation.activity')
         table, activity = cls.__table__(), Activity.__table__()
+        child = Activity.__table__()
         return table.join(
             activity, condition=table.activity == activity.id).select(
             table.id,
+            found(
+                child,
+                (child.parent == Concat(f'{Activity.__name__},', activity.id))
+                & (child.event == UNSUBSCRIBED)),
             where=(table.record == record)
             & (activity.action == 'send_email')
             & table.state.in_(['sending', 'done']),
@@ -182,13 +194,13 @@ class RecordActivity(metaclass=PoolMeta):
             cursor = Transaction().connection.cursor()
             cursor.execute(*cls._unsubscribed_activities())
             with inactive_records():
-                found = Activity.browse([id_ for id_, in cursor])
-                while found:
+                activities = Activity.browse([id_ for id_, in cursor])
+                while activities:
                     spared.extend(
-                        a.id for a in found
+                        a.id for a in activities
                         if a.action not in Activity._recipient_actions())
-                    found = Activity.search([
-                            ('parent', 'in', [str(a) for a in found]),
+                    activities = Activity.search([
+                            ('parent', 'in', [str(a) for a in activities]),
                             ])
         return spared
 

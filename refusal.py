@@ -6,7 +6,7 @@ What follows for the records from what their parties do not want.
 
 import datetime as dt
 from collections import defaultdict
-from typing import NamedTuple, Optional
+from typing import FrozenSet, NamedTuple, Optional
 
 from sql import Literal, Null
 
@@ -31,6 +31,8 @@ class Subject(NamedTuple):
     model: Optional[str]
     target: Optional[int]
     party: Optional[int]
+    # All of the target in the scenario, also those of tests
+    records: FrozenSet[int]
 
 
 class Record(metaclass=PoolMeta):
@@ -58,16 +60,23 @@ class Record(metaclass=PoolMeta):
         "Return whom the record (id) is about, None if there is none"
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._subject_query(id=id_))
-        for scenario, test, reference in cursor.fetchall():
+        rows = {record: row for record, *row in cursor}
+        if id_ in rows:
+            scenario, test, reference = rows[id_]
             return Subject(
                 id_, scenario, test,
-                *cls._target_and_party(*reference.split(',')))
+                *cls._target_and_party(*reference.split(',')),
+                frozenset(rows))
 
     @statement
     def _subject_query(cls, id):
-        table = cls.__table__()
-        return table.select(
-            table.scenario, table.test, table.record, where=table.id == id)
+        table, same = cls.__table__(), cls.__table__()
+        return table.join(
+            same,
+            condition=(same.scenario == table.scenario)
+            & (same.record == table.record)).select(
+            same.id, same.scenario, same.test, same.record,
+            where=table.id == id)
 
     @classmethod
     def _target_and_party(cls, model, number):
@@ -125,20 +134,40 @@ class Record(metaclass=PoolMeta):
         except KeyError:
             # Its module is not active any more
             return set()
-        cursor = Transaction().connection.cursor()
         ids = set()
         for sub_parties in grouped_slice(sorted(parties), _SLICE):
             with without_check_access(), inactive_records():
                 targets = Target.marketing_of_parties(list(sub_parties))
-            for sub_targets in grouped_slice(targets, _SLICE):
-                cursor.execute(*cls._of_targets(
-                        scenarios=scenarios,
-                        targets=[f'{model},{t}' for t in sub_targets]))
-                ids.update(id_ for id_, in cursor)
+            ids |= cls._of_targets(model, scenarios, targets)
+        return ids
+
+    @classmethod
+    def of_subject(cls, subject):
+        """
+        Return the ids of the records of the party of the subject in its
+        scenario.
+        """
+        Target = Pool().get(subject.model)
+        with without_check_access(), inactive_records():
+            targets = set(Target.marketing_of_parties([subject.party]))
+        others = targets - {subject.target}
+        return subject.records | cls._of_targets(
+            subject.model, [subject.scenario], sorted(others))
+
+    @classmethod
+    def _of_targets(cls, model, scenarios, targets):
+        "Return the ids of the records of the targets (ids) of the model"
+        cursor = Transaction().connection.cursor()
+        ids = set()
+        for sub_targets in grouped_slice(targets, _SLICE):
+            cursor.execute(*cls._targets_query(
+                    scenarios=scenarios,
+                    targets=[f'{model},{t}' for t in sub_targets]))
+            ids.update(id_ for id_, in cursor)
         return ids
 
     @statement
-    def _of_targets(cls, scenarios, targets):
+    def _targets_query(cls, scenarios, targets):
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         return table.select(

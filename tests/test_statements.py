@@ -311,7 +311,7 @@ class StatementsTestCase(unittest.TestCase):
 
         self.assertLessEqual(self.assertConstant(
                 lambda id_: Consent.stop(id_, 'scenario', 'one-click'),
-                prepare), 12)
+                prepare), 10)
 
     @with_transaction()
     def test_react(self):
