@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import constant, forget, lookup, rows
+from .tools import constant, forget, lookup, rows, statement
 
 _SLICE = 500
 
@@ -61,11 +61,18 @@ class RecordActivity(metaclass=PoolMeta):
         and those for which a process works or has left something behind,
         among the children of the parent if given.
         """
+        Activity = Pool().get('marketing.automation.activity')
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._due_activities(
+                now=now,
+                parent=f'{Activity.__name__},{parent}' if parent else None))
+        return Activity.browse([id_ for id_, in cursor])
+
+    @statement
+    def _due_activities(cls, now, parent):
         pool = Pool()
-        Activity = pool.get('marketing.automation.activity')
-        Scenario = pool.get('marketing.automation.scenario')
-        activity = Activity.__table__()
-        scenario = Scenario.__table__()
+        activity = pool.get('marketing.automation.activity').__table__()
+        scenario = pool.get('marketing.automation.scenario').__table__()
         due = cls.__table__()
         claimed = cls.__table__()
 
@@ -77,12 +84,10 @@ class RecordActivity(metaclass=PoolMeta):
             | activity.id.in_(claimed.select(
                     claimed.activity, where=cls._is_claimed(claimed))))
         if parent is not None:
-            where &= activity.parent == f'{Activity.__name__},{parent}'
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*activity.join(
-                scenario, condition=activity.scenario == scenario.id
-                ).select(activity.id, where=where, order_by=[activity.id]))
-        return Activity.browse([id_ for id_, in cursor])
+            where &= activity.parent == parent
+        return activity.join(
+            scenario, condition=activity.scenario == scenario.id
+            ).select(activity.id, where=where, order_by=[activity.id])
 
     @classmethod
     def is_running(cls, activity):

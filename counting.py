@@ -22,7 +22,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .counter import FOLD, to_date
-from .tools import constant
+from .tools import constant, statement
 
 _SLICE = 500
 # The seconds from one count of what is left to the next during a run
@@ -134,23 +134,13 @@ class Counted(Model):
     @classmethod
     def fold_counted(cls):
         "Count at most one slice of what has changed and return how many"
-        transaction = Transaction()
-        database = transaction.database
-        cursor = transaction.connection.cursor()
-        table = cls.__table__()
-        kind, at = cls.kind(table), cls.kind_at(table)
-        query = table.select(
-            table.id, getattr(table, cls._counted_subject),
-            table.counted, table.counted_at, kind, at, table.create_date,
-            where=cls._uncounted(table) & cls._foldable(table),
-            limit=FOLD)
-        if database.has_select_for():
-            For = database.get_select_for_skip_locked()
-            query.for_ = For('UPDATE')
-        cursor.execute(*query)
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._changed(FOLD))
         rows = cursor.fetchall()
         if not rows:
             return 0
+        table = cls.__table__()
+        kind, at = cls.kind(table), cls.kind_at(table)
         for sub_rows in grouped_slice(rows, _SLICE):
             cursor.execute(*table.update(
                     [table.counted, table.counted_at], [kind, at],
@@ -158,6 +148,22 @@ class Counted(Model):
                         table.id, [r[0] for r in sub_rows])))
         cls._add_counted([row[1:] for row in rows])
         return len(rows)
+
+    @statement
+    def _changed(cls, limit):
+        "Return the query of what has changed and nobody else counts"
+        database = Transaction().database
+        table = cls.__table__()
+        query = table.select(
+            table.id, getattr(table, cls._counted_subject),
+            table.counted, table.counted_at, cls.kind(table),
+            cls.kind_at(table), table.create_date,
+            where=cls._uncounted(table) & cls._foldable(table),
+            limit=limit)
+        if database.has_select_for():
+            For = database.get_select_for_skip_locked()
+            query.for_ = For('UPDATE')
+        return query
 
     @classmethod
     def _write_counted(cls, where, values):
