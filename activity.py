@@ -5,6 +5,8 @@ import datetime as dt
 import json
 from collections import defaultdict
 
+from sql.operators import Concat
+
 from trytond.i18n import gettext
 from trytond.model import DeactivableMixin, Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
@@ -41,7 +43,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         help="The activities that follow.")
     parent_action = fields.Function(
         fields.Selection('get_parent_actions', "Parent Action"),
-        'on_change_with_parent_action')
+        'get_occasions')
 
     event = fields.Selection('get_events', "Event")
     negative = fields.Boolean("Negative")
@@ -53,7 +55,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                 },
             help="The event of the parent that triggers the activity.\n"
             "Leave empty to follow the execution of the parent."),
-        'on_change_with_on', setter='set_on')
+        'get_occasions', setter='set_on')
     condition = fields.Char(
         "Condition",
         help="The PYSON statement that the record must match when the "
@@ -122,6 +124,24 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
             ]
 
     # The parent and its events
+
+    @classmethod
+    def get_occasions(cls, activities, names):
+        # Instances would read all of the activities and of their parents
+        cursor = Transaction().connection.cursor()
+        table, parent = cls.__table__(), cls.__table__()
+        actions, ons = {}, {}
+        for sub_activities in grouped_slice(activities, _SLICE):
+            cursor.execute(*table.join(
+                    parent, 'LEFT', condition=table.parent == Concat(
+                        f'{cls.__name__},', parent.id)).select(
+                    table.id, parent.action, table.event, table.negative,
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, [a.id for a in sub_activities])))
+            for id_, action, event, negative in cursor:
+                actions[id_], ons[id_] = action, cls._join_on(event, negative)
+        values = {'parent_action': actions, 'on': ons}
+        return {n: values[n] for n in names}
 
     @classmethod
     def get_parent_actions(cls):
@@ -199,8 +219,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
 
     @fields.depends('event', 'negative')
     def on_change_with_on(self, name=None):
-        if self.event:
-            return self.event + ('_not' if self.negative else '')
+        return self._join_on(self.event, self.negative)
 
     @fields.depends('on')
     def on_change_on(self):
@@ -210,6 +229,11 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
     def set_on(cls, activities, name, value):
         event, negative = cls._split_on(value)
         cls.write(activities, {'event': event, 'negative': negative})
+
+    @staticmethod
+    def _join_on(event, negative):
+        if event:
+            return event + ('_not' if negative else '')
 
     @classmethod
     def _split_on(cls, on):

@@ -115,8 +115,20 @@ class Work:
         return first[0]
 
     def analyze(self):
-        "Do what autovacuum does after a while"
-        self.sql("ANALYZE")
+        "Do what autovacuum does after a while, not with what is empty"
+        if backend.name == 'sqlite':
+            self.sql("ANALYZE")
+            return
+        for name, in self.sql(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' "
+                "AND relnamespace = 'public'::regnamespace "
+                "AND pg_relation_size(oid) > 0"):
+            self.sql(f'ANALYZE "{name}"')
+
+    def archive(self):
+        "Hide all scenarios, with their activities"
+        for kind in ['scenario', 'activity']:
+            self.sql(f'UPDATE marketing_automation_{kind} SET active = FALSE')
 
     def create_scenario(self, first, count, children=0, event=None, **values):
         "Create and run a scenario for as many parties, return the ids"
