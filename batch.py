@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import constant, forget, lookup, rows, statement
+from .tools import constant, forget, lookup, row_table, statement
 
 _SLICE = 500
 
@@ -350,7 +350,7 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         known = {i: cls._sending_values(p) for i, p in parcels.items()}
         names = list(next(iter(known.values())))
-        values = rows(
+        values = row_table(
             [[i, *row.values()] for i, row in known.items()],
             [cls._fields[n].sql_type().base for n in ['id', *names]])
         cursor = Transaction().connection.cursor()

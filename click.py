@@ -9,7 +9,7 @@ import re
 
 from lxml import etree
 from lxml.html import HTMLParser, document_fromstring
-from sql import Conflict
+from sql import Conflict, Literal
 from sql.functions import CurrentTimestamp
 
 from trytond.i18n import gettext
@@ -20,6 +20,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
 from .exceptions import ActivityError
+from .tools import row_table
 
 __all__ = ['links_of', 'pattern']
 
@@ -332,11 +333,17 @@ class Click(ModelSQL):
             if not keys:
                 continue
             new.update({k: times[k].replace(microsecond=0) for k in keys})
+            clicks = row_table(
+                [[*k, new[k]] for k in sorted(keys)],
+                ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             cursor.execute(*table.insert(
                     [table.record_activity, table.link, table.at,
                         table.create_uid, table.create_date],
-                    [[*k, new[k], 0, CurrentTimestamp()]
-                        for k in sorted(keys)],
+                    clicks.select(
+                        clicks.column1, clicks.column2, clicks.column3,
+                        Literal(0), CurrentTimestamp(),
+                        # SQLite would take ON for the one of a join
+                        where=Literal(True)),
                     on_conflict=Conflict(
                         table, indexed_columns=[
                             table.record_activity, table.link])))

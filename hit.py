@@ -7,7 +7,7 @@ import time
 from collections import Counter, defaultdict
 from typing import NamedTuple, Optional
 
-from sql import Literal, Null, Values
+from sql import Literal, Null
 from sql.aggregate import Count, Max
 from sql.conditionals import Coalesce
 
@@ -19,7 +19,7 @@ from trytond.transaction import Transaction, inactive_records
 
 from . import verdict
 from .agent import address_part, agent_family
-from .tools import forget, lookup, statement
+from .tools import forget, lookup, row_table, statement
 
 _SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
@@ -215,8 +215,10 @@ class Hit(ModelSQL, ModelView):
         "Return the INSERT of the values if they are worth another row"
         table, same = cls.__table__(), cls.__table__()
         where = same.at > window
-        for name in ['kind', 'record_activity', 'record', 'link', 'agent']:
+        for name in ['kind', 'record_activity', 'record', 'agent']:
             where &= getattr(same, name) == values[name]
+        # Not by the index of the links: many may have just clicked the same
+        where &= Coalesce(same.link, 0) == Coalesce(values['link'], 0)
         recent = same.select(
             Count(Literal(1)).as_('number'), Max(same.at).as_('last'),
             where=where)
@@ -334,7 +336,9 @@ class Hit(ModelSQL, ModelView):
             row.id: verdict.judge(case, limits_, rules)
             for row, case in zip(rows, cls._cases(rows, limits_))}
         table = cls.__table__()
-        values = Values([[id, *verdicts[id]] for id in sorted(verdicts)])
+        values = row_table(
+            [[id, *verdicts[id]] for id in sorted(verdicts)],
+            ['INTEGER', 'VARCHAR', 'VARCHAR'])
         Transaction().connection.cursor().execute(*table.update(
                 [table.verdict, table.reason, table.applied],
                 [values.column2, values.column3, True],

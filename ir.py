@@ -9,7 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import lookup, rows
+from .tools import lookup, row_table
 
 # The number of parameters of a statement is limited
 _SLICE = 2000
@@ -65,7 +65,7 @@ class Email(metaclass=PoolMeta):
         table = cls.__table__()
         address = Address.__table__()
         cursor = Transaction().connection.cursor()
-        sent = rows([
+        sent = row_table([
                 [activity, record, resource,
                     parcel.to or str(parcel.content['To']),
                     parcel.subject, parcel.message_id]
@@ -79,7 +79,7 @@ class Email(metaclass=PoolMeta):
                 sent.select(
                     *(getattr(sent, f'column{i}') for i in range(1, 7)),
                     Literal(0), CurrentTimestamp())))
-        recipients = rows([
+        recipients = row_table([
                 [record, parcel.message_id, parcel.recipient]
                 for _, record, _, parcel in emails],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])

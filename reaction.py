@@ -6,7 +6,7 @@ Apply what the recipients did, always many at once.
 
 from collections import defaultdict
 
-from sql import Literal, Null, Values
+from sql import Literal, Null
 from sql.conditionals import Coalesce
 
 from trytond.model import fields
@@ -14,7 +14,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import forget, statement
+from .tools import forget, row_table, statement
 
 _SLICE = 500
 
@@ -272,7 +272,8 @@ class RecordActivity(metaclass=PoolMeta):
 
     @statement
     def _with_event(cls, event, has_returning, rows):
-        table, values = cls.__table__(), Values(rows)
+        table = cls.__table__()
+        values = row_table(rows, ['INTEGER', 'TIMESTAMP'])
         return table.update(
             [getattr(table, event), getattr(table, f'{event}_at')],
             [True, values.column2],
@@ -339,7 +340,7 @@ class RecordActivity(metaclass=PoolMeta):
         "Date what waits for the rows of record, activity and date"
         table = cls.__table__()
         if rows:
-            values = Values(rows)
+            values = row_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             Transaction().connection.cursor().execute(*table.update(
                     [table.at], [values.column3],
                     from_=[values],
@@ -354,7 +355,7 @@ class RecordActivity(metaclass=PoolMeta):
         """
         table = cls.__table__()
         if rows:
-            values = Values(rows)
+            values = row_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             where = cls._waits_for(table, values, rows)
             if undated:
                 where &= table.at == Null

@@ -14,8 +14,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 __all__ = [
-    'average', 'browse', 'constant', 'forget', 'found', 'lookup', 'rows',
-    'statement']
+    'average', 'browse', 'constant', 'forget', 'found', 'lookup',
+    'row_table', 'statement']
 
 
 class statement:
@@ -162,7 +162,7 @@ class _Unnest(Function):
     _function = 'UNNEST'
 
 
-def rows(values, types):
+def row_table(values, types):
     """
     Return the SQL of the rows of values, with the columns column1, column2…
 
