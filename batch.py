@@ -192,18 +192,18 @@ class RecordActivity(metaclass=PoolMeta):
             and self.reason in self._retryable_reasons())
 
     @classmethod
-    def store(cls, outcomes, now, number=None):
+    def store(cls, outcomes, now, number=None, handed_over=False):
         """
         Write the outcomes, a dictionary by id, and return how many were.
 
-        :param number: the claim which has handed them over.  They are only
-            written as long as it has them, meanwhile they may have been taken
-            away by an erasure; what is done keeps it until its children are
-            planned.
+        What is done keeps the number of the claim until its children are
+        planned.  What was handed over is only written as long as the claim
+        has it: meanwhile it may have been taken away, by an erasure.
         """
         pool = Pool()
         Record = pool.get('marketing.automation.record')
         now = now.replace(microsecond=0)
+        claim = number if handed_over else None
         count = 0
         groups = {}
         for id_, outcome in outcomes.items():
@@ -212,19 +212,19 @@ class RecordActivity(metaclass=PoolMeta):
         for outcome, ids in groups.items():
             if outcome.state == 'waiting':
                 if outcome.at:
-                    count += cls._store_until(ids, outcome, number)
+                    count += cls._store_until(ids, outcome, claim)
                 else:
-                    count += cls._store_postponed(ids, outcome, now, number)
+                    count += cls._store_postponed(ids, outcome, now, claim)
                 continue
-            is_claimed = number and outcome.state == 'done'
             written = cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
                     'detail': _storable(outcome.detail),
                     'ended_at': now,
-                    'claim': number if is_claimed else None,
-                    'claimed_at': now if is_claimed else None,
-                    }, number)
+                    'claim': number if outcome.state == 'done' else None,
+                    'claimed_at': (
+                        now if number and outcome.state == 'done' else None),
+                    }, claim)
             count += written
             if written and outcome.reason in cls._final_reasons():
                 ended.setdefault(outcome.reason, []).extend(ids)

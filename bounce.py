@@ -70,9 +70,10 @@ class RecordActivity(metaclass=PoolMeta):
             }
 
     @classmethod
-    def store(cls, outcomes, now, number=None):
-        count = super().store(outcomes, now, number=number)
-        if number and count:
+    def store(cls, outcomes, now, number=None, handed_over=False):
+        count = super().store(
+            outcomes, now, number=number, handed_over=handed_over)
+        if handed_over and count:
             for id_, outcome in outcomes.items():
                 if outcome.reason == 'mailbox_unknown':
                     cls._refused_mailbox(

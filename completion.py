@@ -221,8 +221,9 @@ class RecordActivity(metaclass=PoolMeta):
         return records
 
     @classmethod
-    def store(cls, outcomes, now, number=None):
-        count = super().store(outcomes, now, number=number)
+    def store(cls, outcomes, now, number=None, handed_over=False):
+        count = super().store(
+            outcomes, now, number=number, handed_over=handed_over)
         # What follows what is done is not planned yet
         if ended := [
                 i for i, o in outcomes.items()

@@ -5,9 +5,9 @@ Execute the record activities that are due.
 
 A batch is a set of record activities of one activity.  First its rows are
 locked, the gates and the action decide, and what they decide is committed
-together with the children of what is done and the claim on what has to be
-handed over.  Then each parcel is handed over and its outcome committed before
-the next one.  At last the children of what was handed over are planned.
+together with the claim on what has to be handed over.  Then each parcel is
+handed over and its outcome committed before the next one.  At last the
+children of what is done are planned; without an action they are at once.
 Whatever is interrupted is found again by its claim.
 """
 
@@ -206,8 +206,7 @@ class Run:
                     activity, batch_size(activity)) as limit:
                 ids, parcels = self.claim(number, limit)
             sent = self.deliver(parcels, number)
-            if parcels:
-                self.finish(number, sent)
+            self.finish(number, sent)
         RecordActivity.watch(self.activity, self.trouble)
         self.full = bool(ids) and not self.away
         logger.info(
@@ -287,32 +286,45 @@ class Run:
 
     def decide(self, lock, number):
         """
-        Commit what becomes of the ids that lock returns, and what follows,
-        and return the parcels to hand over.
+        Commit what becomes of the ids that lock returns and return the
+        parcels to hand over.
+        """
+        if not self.activity.action:
+            # Nothing takes long, so what follows is planned at once
+            try:
+                return insist(lambda: self._decide(lock))
+            except Exception as exception:
+                if transient(exception):
+                    raise
+                # It may be what follows, which must not undo what is done
+                Transaction().rollback()
+        return insist(lambda: self._decide(lock, number))
+
+    def _decide(self, lock, number=None):
+        """
+        Write what becomes of the ids that lock returns and return the parcels
+        to hand over.
+
+        :param number: the claim on the parcels, and on what is done until its
+            children are planned; without it they are planned here.
         """
         RecordActivity = self.RecordActivity
-
-        def decide():
-            now = dt.datetime.now()
-            ids = lock()
-            outcomes = RecordActivity.decide(self.activity, ids)
-            # What is not due any more has none
-            parcels = {
-                i: outcomes[i] for i in ids
-                if isinstance(outcomes.get(i), Parcel)}
-            RecordActivity.store({
-                    i: o for i, o in outcomes.items()
-                    if isinstance(o, Outcome)}, now)
-            # What is not handed over needs no claim
+        now = dt.datetime.now()
+        ids = lock()
+        outcomes = RecordActivity.decide(self.activity, ids)
+        # What is not due any more has none
+        parcels = {
+            i: outcomes[i] for i in ids
+            if isinstance(outcomes.get(i), Parcel)}
+        decided = {
+            i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
+        RecordActivity.store(decided, now, number)
+        if number is None:
             RecordActivity.follow(self.activity, [
-                    i for i, o in outcomes.items()
-                    if isinstance(o, Outcome) and o.state == 'done'])
-            RecordActivity.store_sending(parcels, now, number)
-            self.trouble |= any(
-                is_trouble(o) for o in outcomes.values())
-            return parcels
-
-        return insist(decide)
+                    i for i, o in decided.items() if o.state == 'done'])
+        RecordActivity.store_sending(parcels, now, number)
+        self.trouble |= any(is_trouble(o) for o in outcomes.values())
+        return parcels
 
     def deliver(self, parcels, number):
         "Hand over the parcels and return those which were"
@@ -365,7 +377,7 @@ class Run:
                     raise
                 Transaction().rollback()
         return insist(lambda: self.RecordActivity.store(
-                {id_: outcome}, now, number), factor=2)
+                {id_: outcome}, now, number, handed_over=True), factor=2)
 
     def send(self, parcel):
         "Hand over the parcel and return its outcome"

@@ -32,8 +32,8 @@ class RecordActivity(metaclass=PoolMeta):
 
         The records that ended meanwhile have them only to show why not.
 
-        :param done: the list of the ids, or the number of the claim which has
-            handed them over and lets them go.
+        :param done: the list of the ids, or the number of the claim which
+            lets them go.
         """
         rows = cls._rows_done(done) if done else []
         if not rows:

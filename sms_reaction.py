@@ -116,9 +116,10 @@ class RecordActivity(metaclass=PoolMeta):
         return values
 
     @classmethod
-    def store(cls, outcomes, now, number=None):
-        count = super().store(outcomes, now, number=number)
-        if number and count:
+    def store(cls, outcomes, now, number=None, handed_over=False):
+        count = super().store(
+            outcomes, now, number=number, handed_over=handed_over)
+        if handed_over and count:
             for id_, outcome in outcomes.items():
                 if outcome.reference:
                     cls._update([id_], {'sms_id': outcome.reference})

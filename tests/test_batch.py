@@ -66,14 +66,14 @@ class BatchTestCase(unittest.TestCase):
         for outcome in [done(), failed('refused'), postponed('server_busy')]:
             with self.subTest(outcome=outcome.state):
                 self.assertEqual(RecordActivity.store(
-                        {erased.id: outcome, other.id: outcome}, now, CLAIM),
-                    0)
+                        {erased.id: outcome, other.id: outcome}, now, CLAIM,
+                        handed_over=True), 0)
                 forget(RecordActivity)
                 self.assertEqual(
                     state(erased)[:2], ('cancelled', 'erased'))
                 self.assertEqual(state(other)[0], 'sending')
         self.assertEqual(RecordActivity.store(
-                {sent.id: done()}, now, CLAIM), 1)
+                {sent.id: done()}, now, CLAIM, handed_over=True), 1)
         forget(RecordActivity)
         self.assertEqual(state(sent)[0], 'done')
 
@@ -107,7 +107,7 @@ class BatchTestCase(unittest.TestCase):
         left, blocked, stays = sending(activity, 3)
         RecordActivity.store(
             dict.fromkeys([left.id, blocked.id, stays.id], done()),
-            dt.datetime.now(), CLAIM)
+            dt.datetime.now(), CLAIM, handed_over=True)
         Record.end([left.record.id], 'unsubscribed')
         Record.write([blocked.record], {'blocked': True})
 

@@ -153,7 +153,8 @@ class BounceTestCase(unittest.TestCase):
         for record_activity, reason in [
                 (other, 'refused'), (sent, 'mailbox_unknown')]:
             RecordActivity.store(
-                {record_activity.id: failed(reason, '550 5.1.1 No')}, NOW, 7)
+                {record_activity.id: failed(reason, '550 5.1.1 No')}, NOW, 7,
+                handed_over=True)
         self.assertEqual(
             suppressed(), {('ann@example.org', 'hard_bounce')})
         self.assertEqual(waits(activity), {

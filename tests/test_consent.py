@@ -82,7 +82,7 @@ def decide(record_activity):
     now = dt.datetime.now()
     outcomes = RecordActivity.decide(
         record_activity.activity, [record_activity.id])
-    RecordActivity.store(outcomes, now)
+    RecordActivity.store(outcomes, now, 1)
     forget(RecordActivity)
     return outcomes[record_activity.id]
 

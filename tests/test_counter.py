@@ -254,13 +254,12 @@ class CounterTestCase(unittest.TestCase):
         fold()
         now = dt.datetime.now()
         ids = [r.id for r in done]
-        set_values(done[:1], state='sending', claim=1)
-        RecordActivity.store({ids[0]: outcome.done()}, now, number=1)
-        RecordActivity.store({ids[1]: outcome.done()}, now)
+        set_values(done, claim=1)
+        RecordActivity.store(
+            {i: outcome.done() for i in ids[:2]}, now, number=1)
         RecordActivity.store(
             {i: outcome.skipped('condition') for i in ids[2:]}, now)
         RecordActivity.follow(root, 1)
-        RecordActivity.follow(root, [ids[1]])
         Record.complete([r.record.id for r in done])
         RecordActivity._update([RecordActivity.search([
                         ('activity', '=', child.id)])[0].id],

@@ -67,9 +67,8 @@ def batch(scenario, name="Root", outcomes=None):
         outcomes = RecordActivity.decide(activity, waiting)
     else:
         outcomes = {i: outcomes for i in waiting}
-    RecordActivity.store(outcomes, dt.datetime.now())
-    RecordActivity.follow(
-        activity, [i for i, o in outcomes.items() if o.state == 'done'])
+    RecordActivity.store(outcomes, dt.datetime.now(), 1)
+    RecordActivity.follow(activity, 1)
 
 
 INSIDE = ('running', None, [('waiting', None)])
@@ -301,10 +300,9 @@ class LeavingTestCase(unittest.TestCase):
                     'delay': dt.timedelta(days=1)}])
         enter(scenario)
         RecordActivity = Pool().get(ACTION)
-        ids = [r.id for r in RecordActivity.search(
-                [('activity', '=', root.id)])]
-        RecordActivity.store(dict.fromkeys(ids, done()), dt.datetime.now())
-        RecordActivity.follow(root, ids)
+        RecordActivity.store({r.id: done() for r in RecordActivity.search(
+                    [('activity', '=', root.id)])}, dt.datetime.now(), 1)
+        RecordActivity.follow(root, 1)
         return scenario
 
     @with_transaction()

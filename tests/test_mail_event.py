@@ -48,7 +48,7 @@ def follow(activity):
     RecordActivity = Pool().get(RECORD_ACTIVITY)
     ids = [r.id for r in RecordActivity.search([
                 ('activity', '=', activity.id), ('state', '=', 'sending')])]
-    RecordActivity.store(dict.fromkeys(ids, done()), NOW, 7)
+    RecordActivity.store(dict.fromkeys(ids, done()), NOW, 7, handed_over=True)
     RecordActivity.follow(activity, 7)
     forget(RecordActivity)
 
@@ -193,8 +193,8 @@ class MailEventTestCase(unittest.TestCase):
         waiting, = RecordActivity.search([('activity', '=', child.id)])
         outcome = RecordActivity.decide(child, [waiting.id])[waiting.id]
         self.assertEqual(outcome, done())
-        RecordActivity.store({waiting.id: outcome}, NOW)
-        RecordActivity.follow(child, [waiting.id])
+        RecordActivity.store({waiting.id: outcome}, NOW, 8)
+        RecordActivity.follow(child, 8)
         last, = RecordActivity.search([('activity', '=', grandchild.id)])
         self.assertEqual(last.state, 'waiting')
         self.assertEqual(

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+import datetime as dt
 import logging
 from unittest.mock import patch
 
@@ -213,6 +214,38 @@ class IsolationTestCase(PromiseTestCase):
             self.outcomes())
         self.assertNotIn('@example', ''.join(logs.output))
         self.assertSettled(20)
+
+    def test_broken_child(self):
+        "Test what can not be planned does not undo what is done"
+        Activity = Pool(self.name).get('marketing.automation.activity')
+        planned_at = Activity.planned_at
+
+        def broken(self, *args):
+            if self.name == "Child":
+                raise RuntimeError("never")
+            return planned_at(self, *args)
+
+        for action in [None, 'send_email']:
+            with self.subTest(action=action):
+                self.clear()
+                self.smtp.messages.clear()
+                self.create_names('alice', 'bob', action=action)
+                with self.transaction():
+                    root, = Activity.search([])
+                    Activity.create([{
+                                'name': "Child",
+                                'parent': str(root),
+                                'delay': dt.timedelta(days=1),
+                                }])
+                with patch.object(Activity, 'planned_at', broken), \
+                        self.assertLogs(level=logging.ERROR) as logs:
+                    self.process()
+                self.assertIn("never", ''.join(logs.output))
+                self.assertEqual(self.states, {'done': 2})
+                self.process()
+                self.assertEqual(self.states, {'done': 2, 'waiting': 2})
+                self.assertEqual(
+                    len(self.smtp.messages), 2 if action else 0)
 
     def test_broken_courier(self):
         "Test what can not be understood is not sent for ever"

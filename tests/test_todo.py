@@ -267,9 +267,8 @@ class ToDoTestCase(unittest.TestCase):
                         }])
         planned = plan(activity, create_party(), create_party())
         outcomes = RecordActivity.decide(activity, [p.id for p in planned])
-        RecordActivity.store(outcomes, dt.datetime.now())
-        RecordActivity.follow(activity, [
-                i for i, o in outcomes.items() if o.state == 'done'])
+        RecordActivity.store(outcomes, dt.datetime.now(), 1)
+        RecordActivity.follow(activity, 1)
 
         def states(planned):
             return {
