@@ -221,7 +221,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
     def on_change_with_on(self, name=None):
         return self._join_on(self.event, self.negative)
 
-    @fields.depends('on')
+    @fields.depends('on', 'event', 'negative')
     def on_change_on(self):
         self.event, self.negative = self._split_on(self.on)
 
