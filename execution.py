@@ -130,6 +130,8 @@ class Run:
         self.full = False
         # Whether something of the batch may have failed
         self.trouble = False
+        # Whether what follows was planned with the decision
+        self.at_once = False
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -289,38 +291,38 @@ class Run:
         Commit what becomes of the ids that lock returns and return the
         parcels to hand over.
         """
-        if not self.activity.action:
-            # Nothing takes long, so what follows is planned at once
-            try:
-                return insist(lambda: self._decide(lock))
-            except Exception as exception:
-                if transient(exception):
-                    raise
-                # It may be what follows, which must not undo what is done
-                Transaction().rollback()
-        return insist(lambda: self._decide(lock, number))
+        try:
+            return insist(lambda: self._decide(lock, number))
+        except Exception as exception:
+            if transient(exception) or not self.at_once:
+                raise
+            # It may be what follows, which must not undo what is done
+            Transaction().rollback()
+        return insist(lambda: self._decide(lock, number, at_once=False))
 
-    def _decide(self, lock, number=None):
+    def _decide(self, lock, number, at_once=True):
         """
         Write what becomes of the ids that lock returns and return the parcels
         to hand over.
 
-        :param number: the claim on the parcels, and on what is done until its
-            children are planned; without it they are planned here.
+        :param at_once: whether the children of what is done may be planned
+            now, without a claim, if there is no action that may take long.
         """
         RecordActivity = self.RecordActivity
         now = dt.datetime.now()
         ids = lock()
-        outcomes = RecordActivity.decide(self.activity, ids)
+        activity = self.activity
+        self.at_once = at_once and not activity.action
+        outcomes = RecordActivity.decide(activity, ids)
         # What is not due any more has none
         parcels = {
             i: outcomes[i] for i in ids
             if isinstance(outcomes.get(i), Parcel)}
         decided = {
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
-        RecordActivity.store(decided, now, number)
-        if number is None:
-            RecordActivity.follow(self.activity, [
+        RecordActivity.store(decided, now, None if self.at_once else number)
+        if self.at_once:
+            RecordActivity.follow(activity, [
                     i for i, o in decided.items() if o.state == 'done'])
         RecordActivity.store_sending(parcels, now, number)
         self.trouble |= any(is_trouble(o) for o in outcomes.values())
