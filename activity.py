@@ -43,7 +43,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         help="The activities that follow.")
     parent_action = fields.Function(
         fields.Selection('get_parent_actions', "Parent Action"),
-        'get_occasions')
+        'get_parent_values')
 
     event = fields.Selection('get_events', "Event")
     negative = fields.Boolean("Negative")
@@ -55,7 +55,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
                 },
             help="The event of the parent that triggers the activity.\n"
             "Leave empty to follow the execution of the parent."),
-        'get_occasions', setter='set_on')
+        'get_parent_values', setter='set_on')
     condition = fields.Char(
         "Condition",
         help="The PYSON statement that the record must match when the "
@@ -126,7 +126,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
     # The parent and its events
 
     @classmethod
-    def get_occasions(cls, activities, names):
+    def get_parent_values(cls, activities, names):
         # Instances would read all of the activities and of their parents
         cursor = Transaction().connection.cursor()
         table, parent = cls.__table__(), cls.__table__()
@@ -148,7 +148,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         return cls.fields_get(['action'])['action']['selection']
 
     @fields.depends('parent')
-    def on_change_with_parent_action(self, name=None):
+    def on_change_with_parent_action(self):
         if isinstance(self.parent, self.__class__):
             # A parent that is not yet saved is unknown here
             return getattr(self.parent, 'action', None)
@@ -218,7 +218,7 @@ class Activity(DeactivableMixin, ModelSQL, ModelView):
         return selection
 
     @fields.depends('event', 'negative')
-    def on_change_with_on(self, name=None):
+    def on_change_with_on(self):
         return self._join_on(self.event, self.negative)
 
     @fields.depends('on', 'event', 'negative')

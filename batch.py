@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from .retry import autocommit
-from .tools import constant, forget, lookup, row_table, statement
+from .tools import constant, forget, lookup, one_of, row_table, statement
 
 _SLICE = 500
 
@@ -361,8 +361,7 @@ class RecordActivity(metaclass=PoolMeta):
                     *(getattr(values, f'column{i}')
                         for i, _ in enumerate(names, 2))],
                 from_=[values],
-                where=fields.SQL_OPERATORS['in'](table.id, list(known))
-                & (table.id == values.column1)))
+                where=one_of(table.id, values.column1, list(known))))
 
     @classmethod
     def _sending_values(cls, parcel):

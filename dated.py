@@ -24,7 +24,7 @@ from trytond.transaction import Transaction, check_access
 
 from .domain import check_fields
 from .exceptions import DateError
-from .tools import forget
+from .tools import forget, one_of
 
 _SLICE = 500
 _TYPES = {'date', 'datetime', 'timestamp'}
@@ -303,9 +303,9 @@ class RecordActivity(metaclass=PoolMeta):
                 new.append(values.column4)
             cursor.execute(*table.update(
                     columns, new, from_=[values],
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, [id_ for id_, *_ in dated])
-                    & (table.id == values.column1)))
+                    where=one_of(
+                        table.id, values.column1,
+                        [id_ for id_, *_ in dated])))
         if undated:
             cursor.execute(*table.update(
                     [table.reason, table.date_value, table.at,

@@ -19,7 +19,7 @@ from trytond.transaction import Transaction, inactive_records
 
 from . import verdict
 from .agent import address_part, agent_family
-from .tools import forget, lookup, row_table, statement
+from .tools import forget, lookup, one_of, row_table, statement
 
 _SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
@@ -343,8 +343,7 @@ class Hit(ModelSQL, ModelView):
                 [table.verdict, table.reason, table.applied],
                 [values.column2, values.column3, True],
                 from_=[values],
-                where=fields.SQL_OPERATORS['in'](table.id, sorted(verdicts))
-                & (table.id == values.column1)))
+                where=one_of(table.id, values.column1, sorted(verdicts))))
         humans = [r for r in rows if verdicts[r.id][0] == verdict.HUMAN]
         cls._count_clicks(rows, humans)
         return humans

@@ -14,7 +14,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import forget, row_table, statement
+from .tools import forget, one_of, row_table, statement
 
 _SLICE = 500
 
@@ -278,9 +278,8 @@ class RecordActivity(metaclass=PoolMeta):
             [getattr(table, event), getattr(table, f'{event}_at')],
             [True, values.column2],
             from_=[values],
-            where=fields.SQL_OPERATORS['in'](
-                table.id, [id_ for id_, _ in rows])
-            & (table.id == values.column1)
+            where=one_of(
+                table.id, values.column1, [id_ for id_, _ in rows])
             & cls._is_without(table, event),
             returning=(
                 [table.id, table.record, table.activity]
@@ -368,9 +367,8 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _waits_for(cls, table, values, rows):
         return (
-            # PostgreSQL would read all rather than look for many values
-            fields.SQL_OPERATORS['in'](
-                table.record, sorted({record for record, *_ in rows}))
-            & (table.record == values.column1)
+            one_of(
+                table.record, values.column1,
+                sorted({record for record, *_ in rows}))
             & (table.activity == values.column2)
             & (table.state == 'waiting'))

@@ -10,12 +10,13 @@ from sql.conditionals import Coalesce
 from sql.functions import Function
 
 from trytond import backend
+from trytond.model import fields
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 __all__ = [
     'average', 'browse', 'constant', 'forget', 'found', 'lookup',
-    'row_table', 'statement']
+    'one_of', 'row_table', 'statement']
 
 
 class statement:
@@ -177,6 +178,17 @@ def row_table(values, types):
     return Select([
             _Unnest(Cast(list(column), f'{type}[]')).as_(f'column{i}')
             for i, (type, column) in enumerate(zip(types, zip(*values)), 1)])
+
+
+def one_of(column, key, keys):
+    """
+    Return the SQL clause that the column equals the key, which is one of the
+    keys.
+
+    They let PostgreSQL look into an index.  To join a table with so many rows
+    it would read all of it, as long as it has some ten thousands.
+    """
+    return fields.SQL_OPERATORS['in'](column, keys) & (column == key)
 
 
 def browse(Model, ids):

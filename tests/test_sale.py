@@ -173,6 +173,28 @@ class SaleTestCase(SalesTestCase):
             self.read('marketing.automation.record', 'end_reason'),
             ['blocked_activity'] * 2)
 
+    def test_unsubscribe(self):
+        "Test who unsubscribes by the mail about a sale leaves with all"
+        alice, bob = self.outsiders()
+        self.create_sales(alice)
+        self.execute('set_fields', values=[('create', [{
+                            'field': 'description',
+                            'expression': '"Sold"',
+                            }])])
+        with self.transaction(0):
+            pool = Pool()
+            Record = pool.get('marketing.automation.record')
+            first = Record.search(
+                [('record.party', '=', alice, 'sale.sale')], limit=1)
+            pool.get('marketing.automation.consent').stop(
+                first[0].id, 'scenario', 'one-click')
+        with self.transaction():
+            self.assertEqual(
+                sorted((r.record.party.id, r.end_reason)
+                    for r in Record.search([])), [
+                    (alice, 'unsubscribed'), (alice, 'unsubscribed'),
+                    (bob, 'completed')])
+
     def test_statements(self):
         "Test the number of statements does not grow with the sales"
         with self.transaction(0):

@@ -223,6 +223,19 @@ class StatementsTestCase(unittest.TestCase):
         self.assertNotIn("Join", plan)
 
     @with_transaction()
+    def test_lookup(self):
+        "Test a batch is not joined with tables that have many rows"
+        for mails in [False, True]:
+            with self.subTest(mails=mails):
+                activity, ids = self.entered(FEW, mails=mails, children=[{}])
+                with counted() as statements:
+                    self.execute(activity, ids)
+                self.assertFalse([
+                        s for s in statements
+                        if 'JOIN "marketing_automation_record' in s
+                        or 'JOIN "ir_email' in s])
+
+    @with_transaction()
     def test_step(self):
         "Test the execution without action, with children"
         self.assertConstant(
