@@ -203,7 +203,19 @@ class Consent(ModelSQL, ModelView):
                     'record': record,
                     **cls._words(reason, comment),
                     }):
-            cls._stop(subject, scope)
+            if cls._is_recipient(subject):
+                cls._stop(subject, scope)
+            else:
+                # It says nothing about whom the record is about
+                Record.end([subject.record], 'unsubscribed', blocked=True)
+        return True
+
+    @classmethod
+    def _is_recipient(cls, subject):
+        """
+        Return if who got the mail of the record is the one it is about, so
+        that he may speak for the subject.
+        """
         return True
 
     @classmethod

@@ -374,16 +374,13 @@ class Consent(metaclass=PoolMeta):
     __name__ = 'marketing.automation.consent'
 
     @classmethod
-    def _stop(cls, subject, scope):
+    def _is_recipient(cls, subject):
         Record = Pool().get('marketing.automation.record')
-        if subject.test and Record.search([
+        return super()._is_recipient(subject) and not (
+            subject.test and Record.search([
                     ('id', '=', subject.record),
                     ('test_recipient', '!=', None),
-                    ]):
-            # Who tests does not speak for the party
-            Record.end([subject.record], 'unsubscribed', blocked=True)
-        else:
-            super()._stop(subject, scope)
+                    ]))
 
 
 def _tests(records):

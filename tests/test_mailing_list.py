@@ -5,6 +5,7 @@ import datetime as dt
 import unittest
 
 from trytond.modules.marketing_automation.outcome import Outcome, Parcel
+from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
@@ -143,6 +144,30 @@ class MailingListTestCase(unittest.TestCase):
                 ('nobody@example.com', 'unsubscribed'),
                 ('other@example.com', None),
                 })
+
+    @with_transaction()
+    def test_trial(self):
+        "Test who tests does not unsubscribe the subscriber"
+        pool = Pool()
+        Consent = pool.get('marketing.automation.consent')
+        Email = pool.get('marketing.email')
+        Record = pool.get('marketing.automation.record')
+        for scope in ['list', 'scenario']:
+            with self.subTest(scope=scope):
+                _, (email,) = create_list(emails=[f'{scope}@example.com'])
+                scenario = create_scenario('marketing.email')
+                real, test = Record.create([{
+                            'scenario': scenario.id,
+                            'record': str(email),
+                            'test': test,
+                            'test_recipient': recipient,
+                            } for test, recipient in [
+                                (False, None), (True, 'me@example.com')]])
+                Consent.stop(test.id, scope, 'link')
+                forget(Email, Record)
+                self.assertTrue(Email(email.id).active)
+                self.assertIsNone(Record(real.id).end_reason)
+                self.assertEqual(Record(test.id).end_reason, 'unsubscribed')
 
     @with_transaction()
     def test_crash(self):
