@@ -267,12 +267,19 @@ class RecordActivity(metaclass=PoolMeta):
             return ids
         # A claim is of one activity
         activity = cls(min(ids)).activity
-        passed, _ = cls._pass(activity, ['target', 'pause'], sorted(ids))
+        gates = ['target', 'pause']
+        passed, passing = cls._pass(activity, gates, sorted(ids))
+        if len(passing) < len(gates):
+            # Somebody has extended one of them
+            passed = set()
         with inactive_records():
-            record_activities = cls.browse(sorted(ids - passed))
-        closed = cls._gate_target(None, record_activities)
-        closed.update(cls._gate_pause(
-                None, [r for r in record_activities if r.id not in closed]))
+            record_activities = list(cls.browse(sorted(ids - passed)))
+        closed = {}
+        for gate in gates:
+            open_ = [r for r in record_activities if r.id not in closed]
+            if open_:
+                closed.update(
+                    getattr(cls, f'_gate_{gate}')(activity, open_))
         return ids - closed.keys()
 
     # Afterwards

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from sql import Literal
 
+from trytond.modules.marketing_automation.outcome import cancelled
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
@@ -199,6 +200,19 @@ class ConsentTestCase(unittest.TestCase):
             RecordActivity(waiting.id).at, dt.datetime.now())
         decide(waiting)
         self.assertEqual(state(waiting), ('done', None, None, False))
+
+    @with_transaction()
+    def test_still_sending(self):
+        "Test who extends a gate is asked for all also before the hand-over"
+        RecordActivity = Pool().get(RECORD_ACTIVITY)
+        _, activity, (waiting,) = create_scenario(parties=[create_party()])
+        RecordActivity.write([waiting], {'state': 'sending', 'claim': 7})
+        for name in ['_gate_target', '_gate_pause']:
+            with self.subTest(gate=name), patch.object(
+                    RecordActivity, name, return_value={
+                        waiting.id: cancelled('blocked')}) as gate:
+                self.assertEqual(RecordActivity.still_sending(7), set())
+                gate.assert_called_once_with(activity, [waiting])
 
     @with_transaction()
     def test_pause_over(self):
