@@ -191,7 +191,8 @@ class Consent(ModelSQL, ModelView):
         It may be called any number of times, also for what has been deleted.
 
         :param record: the id of the record.
-        :param scope: `scenario`, `all` or `pause`.
+        :param scope: `scenario`, `all` or `pause`, with mailing lists also
+            `list`.
         :param how: `link` or `one-click`.
         :return: if there is the record.
         """
@@ -205,6 +206,7 @@ class Consent(ModelSQL, ModelView):
                     }):
             if cls._is_recipient(subject):
                 cls._stop(subject, scope)
+                cls._stopped(subject, scope)
             else:
                 # It says nothing about whom the record is about
                 Record.end([subject.record], 'unsubscribed', blocked=True)
@@ -226,6 +228,10 @@ class Consent(ModelSQL, ModelView):
             getattr(cls, f'_stop_{scope}')(subject)
         else:
             Record.end([subject.record], 'unsubscribed', blocked=True)
+
+    @classmethod
+    def _stopped(cls, subject, scope):
+        "Do what follows after the scope was stopped for the subject"
 
     @classmethod
     def _words(cls, reason, comment):

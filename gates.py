@@ -250,7 +250,9 @@ class RecordActivity(metaclass=PoolMeta):
             if not isinstance(target, ModelSQL) or target.id < 0:
                 outcomes[record_activity.id] = cancelled(
                     record_activity.record.end_reason or 'target_deleted')
-            elif not getattr(target, 'active', True):
+            elif not (getattr(target, 'active', True)
+                    or (activity.survives(record_activity.record.end_reason)
+                        and target.marketing_leaves_inactive())):
                 outcomes[record_activity.id] = cancelled('target_inactive')
         return outcomes
 

@@ -221,8 +221,8 @@ class Consent(metaclass=PoolMeta):
             cls.how.selection.append(how)
 
     @classmethod
-    def _stop(cls, subject, scope):
+    def _stopped(cls, subject, scope):
         RecordActivity = Pool().get('marketing.automation.record.activity')
-        super()._stop(subject, scope)
+        super()._stopped(subject, scope)
         if scope != 'pause':
             RecordActivity.unsubscribed(subject.record, dt.datetime.now())

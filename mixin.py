@@ -110,6 +110,15 @@ class MarketingAutomationMixin(Model):
         return True
 
     @classmethod
+    def marketing_leaves_inactive(cls):
+        """
+        Return if the records are deactivated by who unsubscribes.
+
+        What follows the unsubscription is executed for them nevertheless.
+        """
+        return False
+
+    @classmethod
     def marketing_of_parties(cls, parties):
         "Return the list of the ids of the records of the parties (ids)"
         return [r.id for r in cls.search(

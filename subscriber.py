@@ -106,6 +106,10 @@ class Email(MarketingAutomationMixin, metaclass=PoolMeta):
         return [('id', 'in', parties.select(parties.id, where=where))]
 
     @classmethod
+    def marketing_leaves_inactive(cls):
+        return True
+
+    @classmethod
     def marketing_refusal_domain(cls, scenario):
         "The address has not been unsubscribed as the one of another list"
         Record = Pool().get('marketing.automation.record')

@@ -4,11 +4,13 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.outcome import Outcome, Parcel
+from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
 from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
+from .test_consent import enter
+from .test_mail_event import MAIL, follow
 from .tools import activate_all, configured
 
 OPTIONS = {
@@ -168,6 +170,35 @@ class MailingListTestCase(unittest.TestCase):
                 self.assertTrue(Email(email.id).active)
                 self.assertIsNone(Record(real.id).end_reason)
                 self.assertEqual(Record(test.id).end_reason, 'unsubscribed')
+
+    @with_transaction()
+    def test_unsubscribed(self):
+        "Test what waits for an unsubscription follows also that from a list"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Consent = pool.get('marketing.automation.consent')
+        RecordActivity = pool.get('marketing.automation.record.activity')
+        _, (email,) = create_list(emails=['ann@example.com'])
+        scenario = create_scenario('marketing.email')
+        activity, = Activity.create([
+                {**MAIL, 'name': "Mail", 'parent': str(scenario)}])
+        Activity.create([{
+                    'name': "Left",
+                    'parent': str(activity),
+                    'event': 'email_unsubscribed',
+                    }])
+        sent = enter(activity, email, state='sending', claim=7)
+        follow(activity)
+        Consent.stop(sent.record.id, 'list', 'link')
+        forget(RecordActivity)
+        self.assertTrue(RecordActivity(sent.id).email_unsubscribed)
+        waiting, = RecordActivity.search([
+                ('record', '=', sent.record.id),
+                ('activity.parent', '=', str(activity))])
+        self.assertEqual(waiting.state, 'waiting')
+        self.assertIsNotNone(waiting.at)
+        outcomes = RecordActivity.decide(waiting.activity, [waiting.id])
+        self.assertEqual(outcomes, {waiting.id: done()})
 
     @with_transaction()
     def test_crash(self):
