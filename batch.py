@@ -22,6 +22,9 @@ from .retry import autocommit
 from .tools import constant, forget, lookup, one_of, row_table, statement
 
 _SLICE = 500
+# What `RecordActivity.store` does after it has written, in this order: a
+# record is completed only when what follows a bounce is planned
+STORED = ['mail', 'sms', 'completion']
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -199,10 +202,22 @@ class RecordActivity(metaclass=PoolMeta):
         What is done keeps the number of the claim until its children are
         planned.  What was handed over is only written as long as the claim
         has it: meanwhile it may have been taken away, by an erasure.
+
+        The method `_stored_<step>(outcomes, now, handed_over)` is called for
+        each step of `STORED`; the last argument is whether what was handed
+        over has been written.
         """
+        now = now.replace(microsecond=0)
+        count = cls._write_outcomes(outcomes, now, number, handed_over)
+        for step in STORED:
+            getattr(cls, f'_stored_{step}')(
+                outcomes, now, handed_over and bool(count))
+        return count
+
+    @classmethod
+    def _write_outcomes(cls, outcomes, now, number, handed_over):
         pool = Pool()
         Record = pool.get('marketing.automation.record')
-        now = now.replace(microsecond=0)
         claim = number if handed_over else None
         count = 0
         groups = {}

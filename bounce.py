@@ -70,15 +70,11 @@ class RecordActivity(metaclass=PoolMeta):
             }
 
     @classmethod
-    def store(cls, outcomes, now, number=None, handed_over=False):
-        count = super().store(
-            outcomes, now, number=number, handed_over=handed_over)
-        if handed_over and count:
+    def _stored_mail(cls, outcomes, now, handed_over):
+        if handed_over:
             for id_, outcome in outcomes.items():
                 if outcome.reason == 'mailbox_unknown':
-                    cls._refused_mailbox(
-                        id_, outcome.detail, now.replace(microsecond=0))
-        return count
+                    cls._refused_mailbox(id_, outcome.detail, now)
 
     @classmethod
     def _refused_mailbox(cls, id_, detail, now):

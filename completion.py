@@ -221,15 +221,12 @@ class RecordActivity(metaclass=PoolMeta):
         return records
 
     @classmethod
-    def store(cls, outcomes, now, number=None, handed_over=False):
-        count = super().store(
-            outcomes, now, number=number, handed_over=handed_over)
+    def _stored_completion(cls, outcomes, now, handed_over):
         # What follows what is done is not planned yet
         if ended := [
                 i for i, o in outcomes.items()
                 if o.state not in {'waiting', 'done'}]:
             cls._complete_records(cls.records_of(ended))
-        return count
 
     @classmethod
     def follow(cls, activity, done):

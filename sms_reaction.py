@@ -116,17 +116,14 @@ class RecordActivity(metaclass=PoolMeta):
         return values
 
     @classmethod
-    def store(cls, outcomes, now, number=None, handed_over=False):
-        count = super().store(
-            outcomes, now, number=number, handed_over=handed_over)
-        if handed_over and count:
+    def _stored_sms(cls, outcomes, now, handed_over):
+        if handed_over:
             for id_, outcome in outcomes.items():
                 if outcome.reference:
                     cls._update([id_], {'sms_id': outcome.reference})
             cls._bounce_refused([
                     id_ for id_, o in outcomes.items()
-                    if o.reason == 'sms_refused'], now.replace(microsecond=0))
-        return count
+                    if o.reason == 'sms_refused'], now)
 
     @classmethod
     def _bounce_refused(cls, ids, now):

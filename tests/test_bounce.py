@@ -145,7 +145,9 @@ class BounceTestCase(unittest.TestCase):
     @with_transaction()
     def test_refused_mailbox(self):
         "Test the server which knows that there is no such mailbox"
-        RecordActivity = Pool().get(RECORD_ACTIVITY)
+        pool = Pool()
+        Record = pool.get(RECORD)
+        RecordActivity = pool.get(RECORD_ACTIVITY)
         activity, (sent, other) = create_mail(
             {'event': 'email_bounced'}, {}, parties=2)
         RecordActivity.write([sent, other], {
@@ -161,6 +163,10 @@ class BounceTestCase(unittest.TestCase):
                 'email_bounced': ('waiting', None, HOUR * 0)})
         self.assertEqual(RecordActivity(sent.id).state, 'failed')
         self.assertFalse(RecordActivity(other.id).email_bounced)
+        # Only what follows is still to come
+        self.assertEqual(
+            [Record(r.record.id).state for r in [sent, other]],
+            ['running', 'completed'])
 
     @with_transaction()
     def test_recipients(self):
