@@ -72,34 +72,13 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _stored_mail(cls, outcomes, now, handed_over):
         if handed_over:
-            for id_, outcome in outcomes.items():
-                if outcome.reason == 'mailbox_unknown':
-                    cls._refused_mailbox(id_, outcome.detail, now)
-
-    @classmethod
-    def _refused_mailbox(cls, id_, detail, now):
-        """
-        Let the mail which the server has refused have bounced.
-
-        It is not done, so only what waits for that follows.
-        """
-        Record = Pool().get('marketing.automation.record')
-        cls._update([id_], {
-                'email_bounced': True,
-                'email_bounced_at': now,
-                'email_bounce': 'hard',
-                })
-        forget(cls)
-        cls._suppress(id_, 'hard_bounce', now, detail)
-        record = Record.__table__()
-        record_activity = cls(id_)
-        for child in record_activity.activity.active_children:
-            if child.waits_for('email_bounced'):
-                cls.plan(
-                    child, record.select(
-                        record.id,
-                        where=record.id == record_activity.record.id),
-                    child.planned_at(now))
+            refused = {
+                id_: o.detail for id_, o in outcomes.items()
+                if o.reason == 'mailbox_unknown'}
+            cls._update(list(refused), {'email_bounce': 'hard'})
+            cls.refused(list(refused), 'email_bounced', now)
+            for id_, detail in refused.items():
+                cls._suppress(id_, 'hard_bounce', now, detail)
 
     # What comes back
 

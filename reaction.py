@@ -204,6 +204,29 @@ class RecordActivity(metaclass=PoolMeta):
         forget(cls)
 
     @classmethod
+    def refused(cls, ids, event, at):
+        """
+        Let the event have happened to what the other side has refused.
+
+        It is not done, so of its children only those that wait for the event,
+        not for its absence, are planned.
+        """
+        if not ids:
+            return
+        Record = Pool().get('marketing.automation.record')
+        cls._update(ids, {event: True, f'{event}_at': at})
+        forget(cls)
+        table = Record.__table__()
+        for record_activity in cls.browse(ids):
+            for child in record_activity.activity.active_children:
+                if child.waits_for(event) and not child.negative:
+                    cls.plan(
+                        child, table.select(
+                            table.id,
+                            where=table.id == record_activity.record.id),
+                        child.planned_at(at))
+
+    @classmethod
     def _wake(cls, event, rows, children):
         """
         Let what the event has ended before wait for it again.

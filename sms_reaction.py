@@ -7,7 +7,7 @@ What becomes of a SMS: what was sent, and what the recipient did.
 from sql import Null
 
 from trytond.model import Index, ModelView, dualmethod, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import PoolMeta
 from trytond.pyson import Eval
 
 from .gateway import SMS
@@ -121,30 +121,9 @@ class RecordActivity(metaclass=PoolMeta):
             for id_, outcome in outcomes.items():
                 if outcome.reference:
                     cls._update([id_], {'sms_id': outcome.reference})
-            cls._bounce_refused([
+            cls.refused([
                     id_ for id_, o in outcomes.items()
-                    if o.reason == 'sms_refused'], now)
-
-    @classmethod
-    def _bounce_refused(cls, ids, now):
-        """
-        Let what the provider has refused have bounced.
-
-        It is not done, so only what waits for that follows.
-        """
-        Record = Pool().get('marketing.automation.record')
-        if not ids:
-            return
-        cls._update(ids, {'sms_bounced': True, 'sms_bounced_at': now})
-        table = Record.__table__()
-        for record_activity in cls.browse(ids):
-            for child in record_activity.activity.active_children:
-                if child.event == 'sms_bounced' and not child.negative:
-                    cls.plan(
-                        child, table.select(
-                            table.id,
-                            where=table.id == record_activity.record.id),
-                        child.planned_at(now))
+                    if o.reason == 'sms_refused'], 'sms_bounced', now)
 
 
 class Hit(metaclass=PoolMeta):

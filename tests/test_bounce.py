@@ -3,6 +3,7 @@
 
 import datetime as dt
 import unittest
+from unittest.mock import patch
 
 from trytond.model.exceptions import AccessError
 from trytond.modules.marketing_automation import tracking, verp
@@ -12,6 +13,7 @@ from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
+from trytond.transaction import Transaction
 
 from .test_consent import RECORD, RECORD_ACTIVITY, create_party, enter
 from .test_mail_event import HOUR, NOW, create_mail, follow, waits
@@ -167,6 +169,47 @@ class BounceTestCase(unittest.TestCase):
         self.assertEqual(
             [Record(r.record.id).state for r in [sent, other]],
             ['running', 'completed'])
+
+    def check_refused(self, event, reason):
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Record = pool.get(RECORD)
+        RecordActivity = pool.get(RECORD_ACTIVITY)
+        activity, (sent,) = create_mail(*[
+                {'event': 'email_bounced', 'name': n}
+                for n in ["Bounced", "Not bounced", "Other link"]])
+        table = Activity.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.update(
+                [table.event, table.negative],
+                [event, table.name == "Not bounced"],
+                where=table.event == 'email_bounced'))
+        forget(Activity)
+        of_module = Activity.waits_for
+
+        def waits_for(self, *args):
+            return self.name != "Other link" and of_module(self, *args)
+
+        with patch.object(Activity, 'waits_for', waits_for):
+            RecordActivity.store(
+                {sent.id: failed(reason, "No")}, NOW, 7, handed_over=True)
+        self.assertEqual(
+            waits(activity), {"Bounced": ('waiting', None, HOUR * 0)})
+        sent = RecordActivity(sent.id)
+        self.assertEqual(
+            (sent.state, getattr(sent, event), getattr(sent, f'{event}_at')),
+            ('failed', True, NOW))
+        self.assertEqual(Record(sent.record.id).state, 'running')
+
+    @with_transaction()
+    def test_refused_plans(self):
+        "Test only what waits for the bounce of the mail follows"
+        self.check_refused('email_bounced', 'mailbox_unknown')
+
+    @with_transaction()
+    def test_refused_sms(self):
+        "Test only what waits for the bounce of the SMS follows"
+        self.check_refused('sms_bounced', 'sms_refused')
 
     @with_transaction()
     def test_recipients(self):
