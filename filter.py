@@ -153,12 +153,6 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def _gates(cls):
-        gates = super()._gates()
-        index = gates.index('condition')
-        return [*gates[:index], 'filter', *gates[index:]]
-
-    @classmethod
     def _pass_filter(cls, activity, table, record):
         with inactive_records():
             filters = any(a.domain for a in activity._filters())

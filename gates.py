@@ -21,6 +21,11 @@ from .outcome import cancelled, done, failed, skipped
 from .retry import is_database, savepoint, transient
 from .tools import browse, found, lookup
 
+# The names of the gates in their order, each in the room of its subject
+GATES = [
+    'target', 'consent', 'refusal', 'pause', 'goal', 'match', 'activity',
+    'validity', 'window', 'event', 'filter', 'condition']
+
 
 class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
@@ -226,6 +231,8 @@ class RecordActivity(metaclass=PoolMeta):
         """
         Return the list of the names of the gates in their order.
 
+        A module that adds a gate extends it.
+
         The method `_gate_<name>(activity, record_activities)` returns the
         dictionary of the outcome of those for which the gate is closed.
 
@@ -234,7 +241,7 @@ class RecordActivity(metaclass=PoolMeta):
         the record, and the domain of the targets: those that fulfill both are
         not asked.  It returns None if all have to be.
         """
-        return ['target', 'consent', 'activity', 'event', 'condition']
+        return list(GATES)
 
     @classmethod
     def _pass_target(cls, activity, table, record):

@@ -285,12 +285,6 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def _gates(cls):
-        gates = super()._gates()
-        index = gates.index('activity')
-        return [*gates[:index], 'goal', 'match', *gates[index:]]
-
-    @classmethod
     def _final_reasons(cls):
         return super()._final_reasons() | {'converted', 'left'}
 

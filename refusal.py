@@ -220,12 +220,6 @@ class RecordActivity(metaclass=PoolMeta):
     # At the time of sending
 
     @classmethod
-    def _gates(cls):
-        gates = super()._gates()
-        index = gates.index('consent') + 1
-        return [*gates[:index], 'refusal', 'pause', *gates[index:]]
-
-    @classmethod
     def _pass_refusal(cls, activity, table, record):
         return Literal(True), cls._party_or_none(
             activity, ('marketing_party.marketing_refused', '!=', True))

@@ -136,12 +136,6 @@ class RecordActivity(metaclass=PoolMeta):
         return count
 
     @classmethod
-    def _gates(cls):
-        gates = super()._gates()
-        index = gates.index('event')
-        return [*gates[:index], 'validity', *gates[index:]]
-
-    @classmethod
     def _pass_validity(cls, activity, table, record):
         return (
             (table.expire_at == Null) | (table.expire_at > dt.datetime.now()),

@@ -15,6 +15,7 @@ from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, inactive_records
 
+from .gates import GATES
 from .outcome import Outcome
 
 __all__ = ['Check']
@@ -164,10 +165,7 @@ class RecordActivity(metaclass=PoolMeta):
         """
         return {
             name: gettext(f'marketing_automation.msg_why_gate_{name}')
-            for name in [
-                'target', 'consent', 'refusal', 'pause', 'goal', 'match',
-                'activity', 'validity', 'window', 'event', 'filter',
-                'condition']}
+            for name in GATES}
 
     @classmethod
     def imagine(cls, record, activity):

@@ -200,12 +200,6 @@ class RecordActivity(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
-    def _gates(cls):
-        gates = super()._gates()
-        index = gates.index('event')
-        return [*gates[:index], 'window', *gates[index:]]
-
-    @classmethod
     def _pass_window(cls, activity, table, record):
         return (Literal(True), []) if not activity.send_window else None
 

@@ -184,7 +184,7 @@ ROOMS = {
     'sent': {'mixin', 'tracking'},
     'story': set(),
     'preflight': {'mixin', 'retry'},
-    'why': set(),
+    'why': {'gates'},
     'tools': set(),
     'update': set(),
     'traces': {'kinds', 'period', 'reporting'},

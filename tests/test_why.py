@@ -3,13 +3,17 @@
 
 import datetime as dt
 import json
+import re
+from pathlib import Path
 
+from trytond.modules.marketing_automation.gates import GATES
 from trytond.modules.marketing_automation.why import Question
 from trytond.pool import Pool
 
 from .flow import FlowTestCase
 from .promise import TEMPLATE
 
+ROOT = Path(__file__).resolve().parent.parent
 MAIL = {
     'action': 'send_email', 'email_title': "Hello",
     'email_template': TEMPLATE}
@@ -54,12 +58,15 @@ class WhyTestCase(FlowTestCase):
             json.dumps([['id', 'in', self.parties[:2]]]))
 
     def test_gates(self):
-        "Test each gate has words"
+        "Test the gates have words and the order of the documentation"
+        text = (ROOT / 'doc' / 'design.rst').read_text(encoding='utf-8')
+        text, = re.findall(r'^Gates$(.*?)^\S', text, re.DOTALL | re.MULTILINE)
+        documented = re.findall(r':\s+``(\w+)``\.$', text, re.MULTILINE)
         with self.transaction():
             RecordActivity = Pool().get('marketing.automation.record.activity')
-            self.assertLessEqual(
-                set(RecordActivity._gates()),
-                set(RecordActivity._gate_names()))
+            self.assertEqual(GATES, documented)
+            self.assertEqual(RecordActivity._gates(), GATES)
+            self.assertEqual(list(RecordActivity._gate_names()), GATES)
 
     def test_enters(self):
         "Test who matches enters with the next run"
