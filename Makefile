@@ -29,11 +29,11 @@ help:  ## Print the targets
 
 .PHONY: environment
 environment:  ## Create or update the environment .venv/<series>
-	@$(PYTHON) tools/environment.py $(SERIES)
+	@$(PYTHON) scripts/environment.py $(SERIES)
 
 .PHONY: test
 test: environment  ## Run the suite on Tryton 8.0, on SQLite and PostgreSQL
-	@.venv/$(firstword $(SERIES))/bin/python tools/run_tests.py --series $(SERIES) \
+	@.venv/$(firstword $(SERIES))/bin/python scripts/run_tests.py --series $(SERIES) \
 		--database $(DATABASE) --test "$(TEST)" --args=" $(ARGS)"
 
 .PHONY: test-all
@@ -42,23 +42,23 @@ test-all: lint  ## Run the linters and the suite on every series
 
 .PHONY: lint
 lint:  ## Run the linters
-	@$(PYTHON) tools/environment.py 8.0
+	@$(PYTHON) scripts/environment.py 8.0
 	$(LINT) flake8
 	$(LINT) isort --check-only --diff .
 
 .PHONY: test-ui
 test-ui:  ## Walk through the web client, in a headless Chromium
-	@$(PYTHON) tools/environment.py 8.0
+	@$(PYTHON) scripts/environment.py 8.0
 	@.venv/8.0/bin/python ui/run.py $(ARGS)
 
 .PHONY: pictures
 pictures:  ## Take the pictures of the documentation anew, by the walks
-	@$(PYTHON) tools/environment.py 8.0
+	@$(PYTHON) scripts/environment.py 8.0
 	@PICTURES=doc/images .venv/8.0/bin/python ui/run.py -k Walk
 
 .PHONY: demo
 demo:  ## Live through a campaign in a minute: mails, opens, clicks
-	@$(PYTHON) tools/environment.py 8.0
+	@$(PYTHON) scripts/environment.py 8.0
 	@STAY="$(STAY)" .venv/8.0/bin/python demo/run.py
 
 # The recipients: make benchmark N=100000
@@ -66,7 +66,7 @@ N ?= 10000
 
 .PHONY: benchmark
 benchmark:  ## Measure what a recipient costs, on PostgreSQL (N=10000)
-	@$(PYTHON) tools/environment.py 8.0
+	@$(PYTHON) scripts/environment.py 8.0
 	@.venv/8.0/bin/python benchmarks/run.py --number $(N)
 
 .PHONY: clean

@@ -9,7 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .tools import lookup, row_table
+from .common.sql import lookup, row_table
 
 # The number of parameters of a statement is limited
 _SLICE = 2000

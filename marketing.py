@@ -15,10 +15,10 @@ from trytond.pyson import Eval, If
 from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
-from .domain import check_fields, decode
+from .common.domain import check_fields, decode
+from .common.transaction import explained, place, transient, words_of
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
-from .retry import explained, place, transient, words_of
 
 logger = logging.getLogger(__name__)
 

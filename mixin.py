@@ -7,8 +7,8 @@ from trytond.model import Model, fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from .domain import check_fields
-from .reader import Access
+from .common.domain import check_fields
+from .template.view import Access
 
 __all__ = [
     'CompanyTargetMixin', 'MarketingAutomationMixin', 'Readers', 'TargetMixin']

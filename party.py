@@ -10,8 +10,8 @@ from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
+from .common.sql import browse, forget, statement
 from .mixin import MarketingAutomationMixin
-from .tools import browse, forget, statement
 
 
 class Party(MarketingAutomationMixin, metaclass=PoolMeta):

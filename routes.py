@@ -16,8 +16,8 @@ from trytond.protocols.wrappers import (
 from trytond.transaction import Transaction
 from trytond.wsgi import app
 
-from . import gateway
-from .tracking import (
+from .sms import gateway
+from .tracking.url import (
     ANONYMOUS_CLICK, ANONYMOUS_OPEN, ANONYMOUS_PERSONAL_CLICK,
     ANONYMOUS_SMS_CLICK, CLICK, OPEN, PERSONAL_CLICK, SMS_CLICK, UNSUBSCRIBE,
     decode, decode_personal)

@@ -8,6 +8,24 @@ from setuptools import setup
 
 MODULE = 'marketing_automation'
 PACKAGE = f'trytond.modules.{MODULE}'
+# The folders of the module
+ROOMS = [
+    'action',
+    'audience',
+    'check',
+    'common',
+    'consent',
+    'execution',
+    'mail',
+    'mail.inbound',
+    'record',
+    'reporting',
+    'scenario',
+    'scenario.exchange',
+    'sms',
+    'template',
+    'tracking',
+    ]
 # The series of Tryton on which the module is tested
 SERIES = '>= 8.0, < 8.3'
 
@@ -50,12 +68,14 @@ setup(
     author="Marketing Automation contributors",
     keywords='tryton marketing automation',
     package_dir={PACKAGE: '.'},
-    packages=[PACKAGE, f'{PACKAGE}.tests'],
+    packages=[
+        PACKAGE, *(f'{PACKAGE}.{room}' for room in ROOMS),
+        f'{PACKAGE}.tests'],
     package_data={
         PACKAGE: [
-            'tryton.cfg', '*.html', '*.gif', '*.fodt',
-            'view/*.xml', 'locale/*.po', 'locale/override/*.po', 'icons/*',
-            'templates/*.json', 'templates/*.html',
+            'tryton.cfg', 'consent/*.html', 'mail/*.html',
+            'view/**/*.xml', 'locale/*.po', 'locale/override/*.po', 'icons/*',
+            'scenario/exchange/templates/*',
             *names(info.get('xml', '')),
             ],
         f'{PACKAGE}.tests': [

@@ -300,7 +300,8 @@ class Work:
 
     def urls(self, kind, activity):
         "Return the paths of the URLs in the mails of the activity"
-        from trytond.modules.marketing_automation import tracking
+        from trytond.modules.marketing_automation.tracking import \
+            url as tracking
         mails = self.mails(activity)
         records = [r for r, in self.sql(
                 "SELECT record FROM marketing_automation_record_activity "
@@ -327,7 +328,7 @@ class Watch:
         self.memory = {0: resident()}
 
     def __enter__(self):
-        from trytond.modules.marketing_automation.execution import Run
+        from trytond.modules.marketing_automation.execution.run import Run
         self._execute_batch = execute_batch = Run.execute_batch
 
         def watched(run):
@@ -338,7 +339,7 @@ class Watch:
         return self
 
     def __exit__(self, *exception):
-        from trytond.modules.marketing_automation.execution import Run
+        from trytond.modules.marketing_automation.execution.run import Run
         Run.execute_batch = self._execute_batch
 
     def at(self, count):

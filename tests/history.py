@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from unittest.mock import patch
 
 from trytond import backend
-from trytond.modules.marketing_automation.reporting import STATES
+from trytond.modules.marketing_automation.reporting.report import STATES
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 

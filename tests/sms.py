@@ -13,7 +13,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from trytond.modules.marketing_automation.gateway import (
+from trytond.modules.marketing_automation.sms.gateway import (
     SMSPostponed, SMSRefused)
 
 from .tools import BASE, configured

@@ -5,10 +5,11 @@ import datetime as dt
 import unittest
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation import following, ir
+from trytond.modules.marketing_automation import ir
+from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.execution import plan as following
 from trytond.modules.marketing_automation.outcome import (
     Parcel, done, failed, postponed)
-from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     DB_NAME, activate_module, drop_db, with_transaction)

@@ -3,9 +3,9 @@
 
 import unittest
 
-from trytond.modules.marketing_automation.blueprint import (
-    blueprints, localized, safe_url)
 from trytond.modules.marketing_automation.exceptions import BlueprintError
+from trytond.modules.marketing_automation.scenario.exchange.template import (
+    blueprints, localized, safe_url)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -6,10 +6,11 @@ import unittest
 from unittest.mock import patch
 
 from trytond.model.exceptions import AccessError
-from trytond.modules.marketing_automation import tracking, verp
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.exceptions import SuppressionError
+from trytond.modules.marketing_automation.mail import return_path as verp
 from trytond.modules.marketing_automation.outcome import Outcome, failed
-from trytond.modules.marketing_automation.tools import forget
+from trytond.modules.marketing_automation.tracking import url as tracking
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import trytond.config as config
 from trytond import backend
-from trytond.modules.marketing_automation import claim
+from trytond.modules.marketing_automation.execution import claim
 from trytond.transaction import Transaction
 
 NOW = dt.datetime(2026, 1, 1)

@@ -6,7 +6,7 @@ from email import message_from_bytes
 from email.policy import SMTP
 from email.policy import default as default_policy
 
-from trytond.modules.marketing_automation.compose import (
+from trytond.modules.marketing_automation.mail.message import (
     Page, Shortener, compose, one_line)
 
 

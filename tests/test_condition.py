@@ -8,8 +8,8 @@ import random
 import unittest
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation import condition
 from trytond.modules.marketing_automation.mixin import Readers
+from trytond.modules.marketing_automation.scenario import condition
 from trytond.pool import Pool
 from trytond.pyson import (
     And, Bool, Equal, Eval, Greater, In, Less, Not, Or, PYSONEncoder)

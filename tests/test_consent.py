@@ -7,8 +7,8 @@ from unittest.mock import patch
 
 from sql import Literal
 
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.outcome import cancelled
-from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -150,7 +150,7 @@ class ConsentTestCase(unittest.TestCase):
         self.assertTrue(count)
         # What another transaction has let enter is not seen
         with patch(
-                'trytond.modules.marketing_automation.entry.found',
+                'trytond.modules.marketing_automation.record.enter.found',
                 lambda table, where: Literal(False)):
             self.assertEqual(Record.enter(scenario, dt.datetime.now()), 0)
         self.assertEqual(Record.search([], count=True), count)

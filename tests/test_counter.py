@@ -7,9 +7,11 @@ import unittest
 from unittest.mock import patch
 
 from trytond.model.exceptions import AccessError
-from trytond.modules.marketing_automation import counter as counter_module
-from trytond.modules.marketing_automation import counting, outcome
-from trytond.modules.marketing_automation.reporting import STATES
+from trytond.modules.marketing_automation import outcome
+from trytond.modules.marketing_automation.reporting import counted as counting
+from trytond.modules.marketing_automation.reporting.report import STATES
+from trytond.modules.marketing_automation.tracking import \
+    counter as counter_module
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -14,13 +14,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import trytond.config as config
-from trytond.modules.marketing_automation.delivery import (
+from trytond.modules.marketing_automation.mail.smtp import (
     DETAIL_LENGTH, ServerAway, Session, _with_timeout)
 from trytond.modules.marketing_automation.outcome import Parcel, done
 from trytond.modules.marketing_automation.tests.smtp import (
     DROP, RESET, SMTPServer)
 
-MODULE = 'trytond.modules.marketing_automation.delivery'
+MODULE = 'trytond.modules.marketing_automation.mail.smtp'
 
 
 def parcel(

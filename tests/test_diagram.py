@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from lxml import etree
 
-from trytond.modules.marketing_automation.drawing import (
+from trytond.modules.marketing_automation.scenario.svg import (
     Box, Style, graph, graphviz, svg)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (

@@ -14,7 +14,10 @@ KINDS = {'model', 'wizard', 'report'}
 
 def trees():
     "Yield the syntax trees of the rooms"
-    for path in sorted(ROOT.glob('*.py')):
+    for path in sorted([*ROOT.glob('*.py'), *(
+            path for init in ROOT.glob('*/__init__.py')
+            for path in init.parent.rglob('*.py')
+            if init.parent.name != 'tests')]):
         if path.name != 'setup.py':
             yield ast.parse(path.read_text(encoding='utf-8'))
 
@@ -165,7 +168,8 @@ class DocumentationTestCase(unittest.TestCase):
 
     def test_states(self):
         "Test that the states and the reasons are explained"
-        tree = ast.parse((ROOT / 'record.py').read_text(encoding='utf-8'))
+        tree = ast.parse(ROOT.joinpath(
+                'record', 'record.py').read_text(encoding='utf-8'))
         shown = labels(assigned(tree.body, 'REASONS')) | labels(assigned(
                 class_of(tree, 'RecordActivity').body, 'state'))
         self.assertLess({"Waiting", "Unsubscribed"}, shown)
@@ -197,8 +201,9 @@ class DocumentationTestCase(unittest.TestCase):
                 self.assertIn(kind, KINDS)
                 for name in names.split():
                     room, class_name = name.rsplit('.', 1)
-                    tree = ast.parse((ROOT / f'{room}.py').read_text(
-                            encoding='utf-8'))
+                    tree = ast.parse(ROOT.joinpath(
+                            *room.split('.')).with_suffix('.py').read_text(
+                                encoding='utf-8'))
                     model = pool_name(class_of(tree, class_name))
                     # The views of a wizard belong to it, and some wizards
                     # only open what they find

@@ -13,8 +13,9 @@ from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
-from .. import mail, tracking
+from ..mail import activity as mail
 from ..mixin import MarketingAutomationMixin
+from ..tracking import url as tracking
 from .tools import activate_all, configured
 from .upgrade import ACTIVITY, RECORD, RECORD_ACTIVITY, SCENARIO, UNSUBSCRIBED
 

@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 import unittest
 
-from trytond.modules.marketing_automation.delivery import (
+from trytond.modules.marketing_automation.mail.smtp import (
     AddressError, envelope_address)
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import unittest
 
 from trytond.model import ModelSQL
-from trytond.modules.marketing_automation.tools import forget
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -9,11 +9,14 @@ from trytond.model import fields
 from trytond.model.exceptions import AccessError
 from trytond.modules.marketing_automation.exceptions import (
     DomainError, ExchangeError, ExchangeMissingError, TemplateError)
-from trytond.modules.marketing_automation.exchange_export import Exporter
-from trytond.modules.marketing_automation.exchange_fields import (
+from trytond.modules.marketing_automation.scenario.exchange.exporter import (
+    Exporter)
+from trytond.modules.marketing_automation.scenario.exchange.fields import (
     exchange_fields)
-from trytond.modules.marketing_automation.exchange_format import FORMAT
-from trytond.modules.marketing_automation.exchange_import import Importer
+from trytond.modules.marketing_automation.scenario.exchange.format import (
+    FORMAT)
+from trytond.modules.marketing_automation.scenario.exchange.importer import (
+    Importer)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.transaction import Transaction, inactive_records

@@ -6,7 +6,7 @@ import json
 import unittest
 from decimal import Decimal
 
-from trytond.modules.marketing_automation.exchange_format import (
+from trytond.modules.marketing_automation.scenario.exchange.format import (
     FORMAT, SIZE, FormatError, file_name, loads, read_value, write_value)
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 
 from dateutil.relativedelta import relativedelta
 
-from trytond.modules.marketing_automation.reporting import STATES, TREND_LENGTH
+from trytond.modules.marketing_automation.reporting.report import (
+    STATES, TREND_LENGTH)
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder, PYSONEncoder
 from trytond.tests.test_tryton import (

@@ -8,9 +8,10 @@ from email.policy import default as default_policy
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from trytond.modules.marketing_automation import headers
-from trytond.modules.marketing_automation.delivery import Session
-from trytond.modules.marketing_automation.tracking import UNSUBSCRIBE, decode
+from trytond.modules.marketing_automation.mail import headers
+from trytond.modules.marketing_automation.mail.smtp import Session
+from trytond.modules.marketing_automation.tracking.url import (
+    UNSUBSCRIBE, decode)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import time_machine
 
-from trytond.modules.marketing_automation import hit
+from trytond.modules.marketing_automation.tracking import hit
 from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction

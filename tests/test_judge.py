@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation import verdict
+from trytond.modules.marketing_automation.tracking import bot_rule as verdict
 from trytond.pool import Pool
 from trytond.tests.test_tryton import with_transaction
 

@@ -5,10 +5,10 @@ import unittest
 
 from trytond.modules.marketing_automation.exceptions import (
     LayoutError, TemplateError)
-from trytond.modules.marketing_automation.frame import (
+from trytond.modules.marketing_automation.mail.layout_source import (
     FrameError, check, frame, is_whole)
-from trytond.modules.marketing_automation.stencil import Letter
-from trytond.modules.marketing_automation.template import Markup
+from trytond.modules.marketing_automation.mail.mail_merge import Letter
+from trytond.modules.marketing_automation.template.engine import Markup
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -5,7 +5,7 @@ import datetime as dt
 import unittest
 
 from trytond.modules.marketing_automation.outcome import Parcel
-from trytond.modules.marketing_automation.tracking import (
+from trytond.modules.marketing_automation.tracking.url import (
     PERSONAL_CLICK, decode_personal)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction

@@ -4,10 +4,11 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.click import links_of, pattern
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.exceptions import ActivityError
 from trytond.modules.marketing_automation.outcome import done
-from trytond.modules.marketing_automation.tools import forget
+from trytond.modules.marketing_automation.tracking.link_click import (
+    links_of, pattern)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -4,8 +4,8 @@
 import datetime as dt
 import unittest
 
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
-from trytond.modules.marketing_automation.tools import forget
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 

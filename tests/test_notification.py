@@ -7,8 +7,9 @@ from email.message import EmailMessage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trytond.modules.marketing_automation import notification
-from trytond.modules.marketing_automation.notification import (
+from trytond.modules.marketing_automation.mail.inbound import \
+    message as notification
+from trytond.modules.marketing_automation.mail.inbound.message import (
     BOUNCE, COMPLAINT, REPLY, UNSUBSCRIBE, Notice, is_hard, read)
 
 from .bounces import complaint, odd_bounce, out_of_office, reply, status

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = 'trytond/modules/marketing_automation/'
 # What is of use only in a checkout
 CHECKOUT = {
-    'benchmarks', 'demo', 'doc', 'tools', 'ui',
+    'benchmarks', 'demo', 'doc', 'scripts', 'ui',
     'CHANGELOG', 'COPYRIGHT', 'LICENSE', 'MANIFEST.in', 'Makefile',
     'README.rst', 'pyproject.toml', 'setup.py', 'tox.ini'}
 

@@ -5,7 +5,7 @@ import datetime as dt
 import json
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.preflight import Flight
+from trytond.modules.marketing_automation.check.preflight import Flight
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -68,7 +68,7 @@ class PreflightTestCase(FlowTestCase):
         "Test no more is told than the limit lets through"
         self.create(("1", None, MAIL), mails_per_hour=1)
         with patch(
-                'trytond.modules.marketing_automation.preflight.Audience'
+                'trytond.modules.marketing_automation.check.preflight.Audience'
                 '.__init__', audience_of(1000)):
             _, forecasts = self.fly(DAY, 7 * DAY)
         self.assertEqual(forecasts, [(24, 24), (168, 168)])

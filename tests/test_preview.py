@@ -6,9 +6,10 @@ import unittest
 
 from werkzeug.test import Client
 
-from trytond.modules.marketing_automation.offer import offers, readers
-from trytond.modules.marketing_automation.reader import View
-from trytond.modules.marketing_automation.template import Markup
+from trytond.modules.marketing_automation.template.engine import Markup
+from trytond.modules.marketing_automation.template.insertable import (
+    offers, readers)
+from trytond.modules.marketing_automation.template.view import View
 from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, drop_db, with_transaction
 from trytond.transaction import Transaction

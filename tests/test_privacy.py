@@ -7,11 +7,11 @@ from unittest.mock import patch
 
 from lxml import html
 
-from trytond.modules.marketing_automation import hit as hit_module
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.exceptions import TrackingError
-from trytond.modules.marketing_automation.tally import _Recent
-from trytond.modules.marketing_automation.tools import forget
-from trytond.modules.marketing_automation.tracking import decode
+from trytond.modules.marketing_automation.tracking import hit as hit_module
+from trytond.modules.marketing_automation.tracking.anonymous import _Recent
+from trytond.modules.marketing_automation.tracking.url import decode
 from trytond.pool import Pool
 from trytond.tests.test_tryton import RouteTestCase, with_transaction
 from trytond.transaction import Transaction

@@ -7,7 +7,7 @@ from collections import Counter
 from unittest.mock import patch
 
 from trytond import backend
-from trytond.modules.marketing_automation import execution
+from trytond.modules.marketing_automation.execution import run as execution
 from trytond.modules.marketing_automation.outcome import done
 from trytond.pool import Pool
 from trytond.transaction import Transaction
@@ -177,7 +177,7 @@ class BatchTestCase(PromiseTestCase):
                 patch.object(execution.claim, 'DEADLINE') as deadline:
             deadline.total_seconds.side_effect = [9, 9, -1, 9, 9, 9, 9, 9]
             with self.assertLogs(
-                    'trytond.modules.marketing_automation.execution',
+                    'trytond.modules.marketing_automation.execution.run',
                     logging.INFO) as logs:
                 self.process()
         self.assertEqual(

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.delivery import Session
+from trytond.modules.marketing_automation.mail.smtp import Session
 from trytond.pool import Pool
 
 from .promise import TEMPLATE, PromiseTestCase
@@ -73,7 +73,8 @@ class IsolationTestCase(PromiseTestCase):
             languages.append(Transaction().context.get('language'))
             return message
 
-        with patch('trytond.modules.marketing_automation.mail.gettext',
+        with patch(
+                'trytond.modules.marketing_automation.mail.activity.gettext',
                 gettext):
             self.process()
         self.assertEqual(languages, [None])
@@ -328,10 +329,10 @@ class IsolationTestCase(PromiseTestCase):
         "Test what a database refuses is not in the way"
         self.create_names('alice', email_template=TEMPLATE)
         with patch(
-                'trytond.modules.marketing_automation.mail.gettext',
+                'trytond.modules.marketing_automation.mail.activity.gettext',
                 lambda *args, **kwargs: 'a\x00b\ud800c'), \
                 patch(
-                'trytond.modules.marketing_automation.mail._text',
+                'trytond.modules.marketing_automation.mail.activity._text',
                 side_effect=ValueError):
             self.process()
         self.assertEqual(

@@ -111,7 +111,8 @@ class RetentionTestCase(PromiseTestCase):
         self.configure(marketing__keep_emails=365)
         # In several rounds
         with patch(
-                'trytond.modules.marketing_automation.retention._SLICE', 1), \
+                'trytond.modules.marketing_automation'
+                '.tracking.retention._SLICE', 1), \
                 self.assertLogs('trytond.modules', logging.INFO) as logs:
             self.clean()
         self.assertIn(

@@ -6,8 +6,8 @@ import unittest
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation import retry
-from trytond.modules.marketing_automation.retry import transient
+from trytond.modules.marketing_automation.common import transaction as retry
+from trytond.modules.marketing_automation.common.transaction import transient
 from trytond.transaction import TransactionError
 
 try:

@@ -13,7 +13,7 @@ from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
-from ..tracking import (
+from ..tracking.url import (
     CLICK, OPEN, PERSONAL_CLICK, UNSUBSCRIBE, anonymous_click_url, base,
     click_url, encode)
 from .test_statements import executed

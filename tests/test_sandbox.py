@@ -20,7 +20,7 @@ from genshi.core import Markup as Unescaped
 from genshi.input import XML
 from genshi.template import MarkupTemplate, NewTextTemplate, OldTextTemplate
 
-from trytond.modules.marketing_automation.template import (
+from trytond.modules.marketing_automation.template.engine import (
     SAFE_DATETIME, Markup, TemplateRenderError, TemplateSyntaxError, Text,
     limited)
 

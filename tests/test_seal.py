@@ -7,10 +7,11 @@ from unittest.mock import patch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trytond.modules.marketing_automation import seal as module
-from trytond.modules.marketing_automation.agent import agent_family
-from trytond.modules.marketing_automation.seal import (
+from trytond.modules.marketing_automation.tracking import url_token as module
+from trytond.modules.marketing_automation.tracking.url_token import (
     seal, seal_text, unseal, unseal_text)
+from trytond.modules.marketing_automation.tracking.user_agent import (
+    agent_family)
 
 KEYS = {0: 'former', 7: 'current', 255: 'other'}
 ids = st.integers(min_value=1, max_value=2 ** 31 - 1)

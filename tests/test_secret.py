@@ -5,7 +5,8 @@ import datetime as dt
 import time_machine
 
 from trytond.model.exceptions import AccessError
-from trytond.modules.marketing_automation.tracking import OPEN, decode, encode
+from trytond.modules.marketing_automation.tracking.url import (
+    OPEN, decode, encode)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     TestCase, activate_module, drop_db, with_transaction)

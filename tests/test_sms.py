@@ -6,13 +6,14 @@ import unittest
 from unittest.mock import patch
 
 from trytond.exceptions import UserError
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.exceptions import (
     ActivityError, SenderError, TemplateError, TrackingError)
-from trytond.modules.marketing_automation.gateway import (
-    Gateway, NumberError, e164)
 from trytond.modules.marketing_automation.outcome import CourierAway, Parcel
-from trytond.modules.marketing_automation.sms import find_urls, replace_urls
-from trytond.modules.marketing_automation.tools import forget
+from trytond.modules.marketing_automation.sms.activity import (
+    find_urls, replace_urls)
+from trytond.modules.marketing_automation.sms.gateway import (
+    Gateway, NumberError, e164)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -388,7 +389,8 @@ class SMSTestCase(unittest.TestCase):
                     "a b" + 'c' * 247),
                 ]:
             with patch(
-                    'trytond.modules.marketing_automation.gateway.function',
+                    'trytond.modules.marketing_automation'
+                    '.sms.gateway.function',
                     return_value=function):
                 self.assertEqual(self.send(parcel).reference, expected)
         self.assertEqual(

@@ -4,15 +4,15 @@ import datetime as dt
 import json
 
 from trytond.model.exceptions import SQLConstraintError
+from trytond.modules.marketing_automation.common.sql import forget
 from trytond.modules.marketing_automation.exceptions import NumberError
-from trytond.modules.marketing_automation.sms_answer import stop_words
-from trytond.modules.marketing_automation.tools import forget
+from trytond.modules.marketing_automation.sms.incoming import stop_words
 from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 from trytond.wsgi import Base64Converter
 
-from ..tracking import ANONYMOUS_SMS_CLICK, SMS_CLICK, encode
+from ..tracking.url import ANONYMOUS_SMS_CLICK, SMS_CLICK, encode
 from .sms import TOKEN, start_provider
 from .test_sms import NUMBERS, create_activity, create_party, enter
 from .tools import configured

@@ -8,9 +8,11 @@ from email.policy import SMTP, default
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trytond.modules.marketing_automation.compose import Page, compose, text_of
-from trytond.modules.marketing_automation.stencil import Stencil, letter
-from trytond.modules.marketing_automation.template import (
+from trytond.modules.marketing_automation.mail.mail_merge import (
+    Stencil, letter)
+from trytond.modules.marketing_automation.mail.message import (
+    Page, compose, text_of)
+from trytond.modules.marketing_automation.template.engine import (
     Markup, TemplateRenderError)
 
 PIXEL = 'https://example.com/m/pixel'

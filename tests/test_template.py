@@ -7,7 +7,7 @@ import unittest
 from decimal import Decimal
 
 from trytond import backend
-from trytond.modules.marketing_automation.template import (
+from trytond.modules.marketing_automation.template.engine import (
     SAFE_DATETIME, Limits, Markup, Offer, TemplateRenderError,
     TemplateSyntaxError, Text)
 

@@ -10,7 +10,7 @@ PROGRAM = '''
 import trytond
 import datetime as dt
 import time
-from trytond.modules.marketing_automation.activity import Activity
+from trytond.modules.marketing_automation.scenario.activity import Activity
 
 now = dt.datetime.now()
 utc = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)

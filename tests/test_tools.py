@@ -4,7 +4,7 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.tools import row_table
+from trytond.modules.marketing_automation.common.sql import row_table
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction

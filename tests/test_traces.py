@@ -5,7 +5,7 @@ import datetime as dt
 import unittest
 from collections import Counter
 
-from trytond.modules.marketing_automation.reporting import STATES
+from trytond.modules.marketing_automation.reporting.report import STATES
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

@@ -4,7 +4,7 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.hit import Row
+from trytond.modules.marketing_automation.tracking.hit import Row
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)

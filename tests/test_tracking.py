@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.tracking import (
+from trytond.modules.marketing_automation.tracking.url import (
     CLICK, OPEN, UNSUBSCRIBE, base, click_url, decode, encode, open_url,
     unsubscribe_url)
 from trytond.pool import Pool

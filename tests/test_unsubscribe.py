@@ -11,7 +11,7 @@ from trytond.pool import Pool
 from trytond.tests.test_tryton import with_transaction
 from trytond.transaction import Transaction
 
-from ..tracking import UNSUBSCRIBE
+from ..tracking.url import UNSUBSCRIBE
 from .test_routes import BASE, BUTTON, TARGET, RoutesTestCase
 from .test_tracking import configure, create_record_activity
 

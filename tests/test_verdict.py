@@ -3,10 +3,10 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.agent import (
-    address_part, agent_family)
-from trytond.modules.marketing_automation.verdict import (
+from trytond.modules.marketing_automation.tracking.bot_rule import (
     RULES, Case, Event, Limits, count_links, judge)
+from trytond.modules.marketing_automation.tracking.user_agent import (
+    address_part, agent_family)
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0)
 CHROME = (

@@ -10,8 +10,8 @@ import unittest
 from email.utils import format_datetime
 
 from trytond.model.exceptions import ValidationError
+from trytond.modules.marketing_automation.action.webhook_client import Courier
 from trytond.modules.marketing_automation.exceptions import ActivityError
-from trytond.modules.marketing_automation.post import Courier
 from trytond.pool import Pool
 
 from .actions import ActionTestCase

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from trytond.modules.marketing_automation.gates import GATES
-from trytond.modules.marketing_automation.why import Question
+from trytond.modules.marketing_automation.check.explain import Question
+from trytond.modules.marketing_automation.execution.gates import GATES
 from trytond.pool import Pool
 
 from .flow import FlowTestCase

@@ -7,9 +7,10 @@ from unittest.mock import patch
 
 import time_machine
 
-from trytond.modules.marketing_automation import execution
 from trytond.modules.marketing_automation.exceptions import WindowError
-from trytond.modules.marketing_automation.window import Window
+from trytond.modules.marketing_automation.execution import run as execution
+from trytond.modules.marketing_automation.execution.sending_window import (
+    Window)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 from trytond.tools import timezone

@@ -10,13 +10,15 @@ from email.policy import SMTP, default
 
 from werkzeug.test import Client
 
-from trytond.modules.marketing_automation.compose import compose
-from trytond.modules.marketing_automation.delivery import Session
-from trytond.modules.marketing_automation.editor import fragile, tidy
-from trytond.modules.marketing_automation.enclosure import enclose, parts
+from trytond.modules.marketing_automation.check.visual_editor import (
+    fragile, tidy)
 from trytond.modules.marketing_automation.exceptions import (
     AttachmentError, SendMeError)
-from trytond.modules.marketing_automation.stencil import Letter
+from trytond.modules.marketing_automation.mail.mail_merge import Letter
+from trytond.modules.marketing_automation.mail.message import compose
+from trytond.modules.marketing_automation.mail.mime_attachment import (
+    enclose, parts)
+from trytond.modules.marketing_automation.mail.smtp import Session
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     DB_NAME, activate_module, drop_db, with_transaction)

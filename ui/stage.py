@@ -61,7 +61,7 @@ class Stage:
 
     def unsubscribe_link(self, name):
         "Return the link that the e-mails to the party contain"
-        from trytond.modules.marketing_automation.tracking import (
+        from trytond.modules.marketing_automation.tracking.url import (
             unsubscribe_url)
         with self.database() as pool:
             Record = pool.get('marketing.automation.record')

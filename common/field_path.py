@@ -1,0 +1,60 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Fields of what the records refer to, named by a path like ``party.employee``.
+"""
+
+from trytond.i18n import gettext
+from trytond.model import Model as BaseModel
+from trytond.pool import Pool
+from trytond.transaction import check_access
+
+from ..template.view import is_offered
+
+__all__ = ['check', 'follow']
+
+
+def check(Model, path, targets):
+    """
+    Raise an error if the path of Many2One does not lead from the model to one
+    of the target models, or if the user may not read it.
+
+    :param targets: the names of the models.
+    :raises ValueError: if it does not lead there.
+    :raises trytond.model.exceptions.AccessError: if it may not be read.
+    """
+    pool = Pool()
+    ModelAccess = pool.get('ir.model.access')
+    FieldAccess = pool.get('ir.model.field.access')
+    Target = Model
+    for name in path.split('.'):
+        field = Target._fields.get(name)
+        if field is None or not is_offered(name, field):
+            raise ValueError(gettext(
+                    'marketing_automation.msg_field_unknown',
+                    field=path, **Target.__names__()))
+        with check_access():
+            ModelAccess.check(Target.__name__, 'read')
+            FieldAccess.check(Target.__name__, [name], 'read')
+        if field._type not in {'many2one', 'one2one'}:
+            raise ValueError(gettext(
+                    'marketing_automation.msg_path_relation',
+                    field=path, **Target.__names__()))
+        Target = field.get_target()
+    if Target.__name__ not in targets:
+        known = [
+            pool.get(t).__names__()['model'] for t in targets
+            if t in dict(pool.iterobject())]
+        raise ValueError(gettext(
+                'marketing_automation.msg_path_target',
+                field=path, models=", ".join(known), **Model.__names__()))
+
+
+def follow(records, path):
+    "Return a dictionary of what the path leads to, or None, of each record"
+    values = {r.id: r for r in records}
+    for name in path.split('.'):
+        values = {
+            id_: getattr(value, name) if isinstance(value, BaseModel) else None
+            for id_, value in values.items()}
+    return values

@@ -1,0 +1,113 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Stop a scenario of which too much fails.
+"""
+
+import datetime as dt
+import logging
+
+from sql import Literal, Null
+from sql.aggregate import Count
+
+import trytond.config as config
+from trytond.model import ModelView, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.transaction import Transaction
+
+from ..common.sql import constant
+from ..common.transaction import insist
+
+logger = logging.getLogger(__name__)
+
+
+class Scenario(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.scenario'
+
+    started_at = fields.Timestamp(
+        "Started at", readonly=True,
+        help="When the scenario was run the last time.")
+
+    @classmethod
+    def copy(cls, scenarios, default=None):
+        default = default.copy() if default is not None else {}
+        default.setdefault('started_at')
+        return super().copy(scenarios, default=default)
+
+    @classmethod
+    @ModelView.button
+    def run(cls, scenarios):
+        super().run(scenarios)
+        cls.write(scenarios, {'started_at': dt.datetime.now()})
+
+    @classmethod
+    def break_(cls, id_, failed, tried):
+        "Stop the scenario because too much of what it tried has failed"
+        scenario = cls(id_)
+        if scenario.state != 'running':
+            return False
+        cls.stop([scenario])
+        cls.set_problem(
+            id_, 'breaker', failed=failed, tried=tried,
+            rate=round(100 * failed / tried))
+        return True
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def watch(cls, activity, trouble):
+        """
+        Stop the scenario of the activity if too much fails.
+
+        It is called after each batch with whether something of it may have
+        failed, and commits.
+        """
+        if not trouble:
+            return
+        Scenario = Pool().get('marketing.automation.scenario')
+        scenario = activity.scenario.id
+        failed, tried = cls._failures(scenario)
+        minimum = config.getint('marketing', 'breaker_minimum', default=20)
+        threshold = config.getfloat(
+            'marketing', 'breaker_threshold', default=0.3)
+        if tried >= max(minimum, 1) and failed > threshold * tried:
+            if insist(lambda: Scenario.break_(scenario, failed, tried)):
+                logger.error(
+                    "stopped scenario=%s failed=%s tried=%s",
+                    scenario, failed, tried)
+        Transaction().rollback()
+
+    @classmethod
+    def _failures(cls, scenario):
+        """
+        Return how many record activities of the scenario failed in the
+        window, and how many were tried.
+
+        What has nothing to do can not fail, so it does not count.
+        """
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Scenario = pool.get('marketing.automation.scenario')
+        window = dt.timedelta(seconds=config.getint(
+                'marketing', 'breaker_window', default=60 * 60))
+        since = dt.datetime.now() - window
+        if started_at := Scenario(scenario).started_at:
+            # What failed before is known to who has started it again
+            since = max(since, started_at)
+        table = cls.__table__()
+        activity = Activity.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.join(
+                activity, condition=table.activity == activity.id
+                ).select(
+                    table.state, Count(Literal(1)),
+                    where=(activity.scenario == scenario)
+                    & (activity.action != Null)
+                    & table.state.in_([constant('done'), constant('failed')])
+                    & (table.ended_at >= since.replace(microsecond=0)),
+                    group_by=[table.state]))
+        counts = dict(cursor.fetchall())
+        failed = counts.get('failed', 0)
+        return failed, failed + counts.get('done', 0)

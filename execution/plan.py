@@ -1,0 +1,231 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Plan what follows what is done.
+"""
+
+import datetime as dt
+
+from sql import Conflict, Literal
+from sql.conditionals import Case, Coalesce, NullIf
+from sql.functions import CurrentTimestamp
+
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+from ..common.sql import lookup
+
+# The number of parameters of a statement is limited
+_SLICE = 2000
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def follow(cls, activity, done):
+        """
+        Plan the children of what is done and return the set of the records
+        (ids).
+
+        The records that ended meanwhile have them only to show why not.
+
+        :param done: the list of the ids, or the number of the claim which
+            lets them go.
+        """
+        rows = cls._rows_done(done) if done else []
+        if not rows:
+            return set()
+        for child in activity.active_children:
+            special = cls._special_rows(child, rows)
+            cls._plan_rows(special)
+            if len(special) < len(rows):
+                cls._plan_others(child, done, {r[3] for r in rows})
+        records = {row[1] for row in rows}
+        cls._cancel_opposites(activity, sorted(records))
+        if not isinstance(done, list):
+            cls._update([row[0] for row in rows], {
+                    'claim': None, 'claimed_at': None})
+        return records
+
+    @classmethod
+    def _rows_done(cls, done):
+        """
+        Return the id, record, test, end and the reason why the record has
+        ended of each that is done.
+        """
+        Record = Pool().get('marketing.automation.record')
+        table = cls.__table__()
+        record = Record.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.select(
+                table.id, table.record, table.test, table.ended_at,
+                lookup(
+                    record, cls._end_of(record), record.id == table.record),
+                where=cls._is_done(table, done)))
+        return cursor.fetchall()
+
+    @classmethod
+    def _is_done(cls, table, done):
+        if isinstance(done, list):
+            is_one = fields.SQL_OPERATORS['in'](table.id, done)
+        else:
+            is_one = table.claim == done
+        return is_one & (table.state == 'done')
+
+    @classmethod
+    def _end_of(cls, record):
+        "Return the SQL of the reason for which the record is not executed"
+        return Coalesce(NullIf(record.end_reason, 'completed'), Case(
+                (record.blocked == Literal(True), 'blocked')))
+
+    @classmethod
+    def _special_rows(cls, child, rows):
+        "Return the rows to plan the child of those that have a past"
+        rows = [row[1:] for row in rows]
+        happened, resolved = cls._past(child, rows)
+        return cls._first_rows(child, [
+                row for row in rows
+                if row[-1] or row[0] in happened or row[0] in resolved],
+            dt.datetime.now().replace(microsecond=0), (happened, resolved))
+
+    @classmethod
+    def _past(cls, activity, rows):
+        "Return what has happened to the records by record, and been resolved"
+        if not activity.event:
+            return {}, {}
+        records = [row[0] for row in rows]
+        return (
+            cls.event_times(activity, records),
+            cls.resolved(activity, records))
+
+    @classmethod
+    def _first_rows(cls, activity, rows, now, past=None):
+        """
+        Return the rows to plan the activity, as `_plan_rows` expects them.
+
+        :param rows: for each record its id, whether it is a test, when its
+            delay starts, and why nothing more happens to it.
+        """
+        happened, resolved = past or cls._past(activity, rows)
+        planned = []
+        for record, test, start, end_reason in rows:
+            at, *state = cls._first_state(
+                activity, start, happened.get(record))
+            waits = state[0] == 'waiting'
+            if waits and record in resolved and (
+                    activity.negative or not at):
+                state = ['cancelled', resolved[record], now]
+            elif (waits and end_reason
+                    and not activity.survives(end_reason)):
+                state = ['cancelled', end_reason, now]
+            planned.append([
+                    record, activity.id, test, at, *state,
+                    activity.expires_at(at, start)])
+        return planned
+
+    @classmethod
+    def _first_state(cls, child, ended_at, event_at):
+        """
+        Return the date, state, reason and end of a new child.
+
+        :param event_at: when its event has already happened.
+        """
+        if not child.event:
+            return child.planned_at(ended_at), 'waiting', None, None
+        if not child.negative:
+            return child.planned_at(event_at), 'waiting', None, None
+        elif event_at:
+            return (
+                child.planned_at(ended_at), 'cancelled', 'opposite', event_at)
+        return child.planned_at(ended_at), 'waiting', None, None
+
+    @classmethod
+    def _plan_rows(cls, rows):
+        """
+        Insert the rows of record, activity, test, date, state, reason, end
+        and expiry.
+        """
+        table = cls.__table__()
+        for sub_rows in grouped_slice(rows, _SLICE):
+            cls._insert_rows(table.insert(
+                    [table.record, table.activity, table.test, table.at,
+                        table.state, table.reason, table.ended_at,
+                        table.expire_at, table.email_opened,
+                        table.email_clicked, table.attempts, table.create_uid,
+                        table.create_date],
+                    [[*row, False, False, 0, 0, CurrentTimestamp()]
+                        for row in sub_rows],
+                    on_conflict=Conflict(
+                        table,
+                        indexed_columns=[table.activity, table.record])))
+
+    @classmethod
+    def _insert_rows(cls, query):
+        "Execute the INSERT of planned rows and return the number"
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*query)
+        return cursor.rowcount
+
+    @classmethod
+    def _plan_others(cls, child, done, times):
+        """
+        Insert the child of what is done for those which do not have it yet.
+
+        :param times: the set of when they were done, which the dates depend
+            on.
+        """
+        table = cls.__table__()
+        parent = cls.__table__()
+        planned = {
+            t: cls._first_state(child, t, None)[0] for t in sorted(times)}
+        values = {
+            'record': parent.record,
+            'activity': Literal(child.id),
+            'test': parent.test,
+            'at': _by_time(parent.ended_at, planned),
+            'state': Literal('waiting'),
+            'expire_at': _by_time(parent.ended_at, {
+                    t: child.expires_at(at, t) for t, at in planned.items()}),
+            'email_opened': Literal(False),
+            'email_clicked': Literal(False),
+            'attempts': Literal(0),
+            'create_uid': Literal(0),
+            'create_date': CurrentTimestamp(),
+            }
+        cls._insert_planned(child, table.insert(
+                [getattr(table, n) for n in values],
+                parent.select(
+                    *values.values(), where=cls._is_done(parent, done)),
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
+
+    @classmethod
+    def _cancel_opposites(cls, activity, records):
+        """
+        Cancel for the records what waits for the opposite of the executed
+        activity.
+        """
+        opposites = activity.opposites
+        if not opposites:
+            return
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        in_ = fields.SQL_OPERATORS['in']
+        cursor.execute(*table.update(
+                [table.state, table.reason, table.ended_at],
+                ['cancelled', 'opposite',
+                    dt.datetime.now().replace(microsecond=0)],
+                where=(table.state == 'waiting')
+                & in_(table.activity, [a.id for a in opposites])
+                & in_(table.record, records)))
+
+
+def _by_time(column, values):
+    "Return the SQL of the value by the time in the column"
+    if len(set(values.values())) > 1:
+        return Case(*((column == t, v) for t, v in values.items()))
+    value, = set(values.values())
+    return Literal(value)

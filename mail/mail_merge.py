@@ -1,0 +1,275 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Messages that only differ in some words, made from one that is composed once.
+
+A stencil is the HTML and the text part of a page with places for the words
+and for the URLs of the recipient.  To fill it gives what to compose the page
+of the recipient would have given.
+"""
+
+import binascii
+import email
+import functools
+import hashlib
+import logging
+import re
+import secrets
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.policy import default as default_policy
+from email.utils import formatdate
+
+from trytond.tools.email_ import set_from_header
+
+from ..template.outline import PLACE, place
+from .message import (
+    Page, Words, is_plain, one_line, set_recipient, set_subject, text_of)
+
+__all__ = ['Letter', 'Stencil', 'letter']
+
+logger = logging.getLogger(__name__)
+
+# Quoted-printable never contains it (RFC 2045 6.7)
+_BOUNDARY = f'=_{secrets.token_hex(12)}'
+_PART = (
+    f'\r\n--{_BOUNDARY}\r\n'
+    'Content-Type: text/%s; charset="utf-8"\r\n'
+    'Content-Transfer-Encoding: quoted-printable\r\n'
+    '\r\n')
+_HEAD = (
+    b'MIME-Version: 1.0\r\n'
+    b'Content-Type: multipart/alternative;\r\n'
+    b' boundary="%s"\r\n') % _BOUNDARY.encode()
+_TEXT, _HTML = (_PART % 'plain').encode(), (_PART % 'html').encode()
+_END = f'\r\n--{_BOUNDARY}--\r\n'.encode()
+# The names that need no quotes (RFC 5322 3.2.3)
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    r"(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+_LINE = 78
+# What the URL of a click can contain
+_VALUES = 200
+_ELLIPSIS = '\N{HORIZONTAL ELLIPSIS}'
+_SAMPLE = 'https://sample.example.com/m/'
+
+
+class Letter(bytes):
+    "A message as it is handed over, that can be read like a message"
+    #: The header To, as the log shows it
+    to = None
+
+    @property
+    def message(self):
+        return email.message_from_bytes(
+            self.replace(b'\r\n', b'\n'), policy=default_policy)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            return self.message[key]
+        return super().__getitem__(key)
+
+    def __contains__(self, key):
+        if isinstance(key, str):
+            return key in self.message
+        return super().__contains__(key)
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return getattr(self.message, name)
+
+
+class Stencil:
+    """
+    The page of all results of a template that have the same shape.
+
+    :param html: the result with places for the words.
+    """
+
+    def __init__(self, html, count):
+        self._count = count
+        page = Page(html)
+        # What makes the URLs, with a place for each
+        self._clicks, self._ends = {}, {}
+
+        def click(url):
+            return self._clicks.setdefault(url, self._next())
+
+        def unsubscribe(url):
+            return self._ends.setdefault(url, self._next())
+
+        page.rewrite(click, unsubscribe)
+        pixel = self._next()
+        page.add_pixel(pixel)
+        html = page.html()
+        self._html, self._text = _split(html), _split(text_of(html))
+        self._pixel = _number(pixel)
+        self._clicks = [
+            (_split(u), _number(p)) for u, p in self._clicks.items()]
+        self._ends = [
+            (_split(u or ''), _number(p)) for u, p in self._ends.items()]
+
+    @classmethod
+    def cut(cls, outline, words, page):
+        """
+        Return the stencil of the HTML with places, or None if it does not
+        give what the page with the words does.
+
+        :param outline: the function that returns the HTML, None if there is
+            none.
+        """
+        try:
+            html = outline()
+            if html is None:
+                return
+            stencil = cls(html, len(words))
+        except Exception as exception:
+            # It is possible without
+            logger.info("no stencil error=%s", exception.__class__.__name__)
+            return
+        page.rewrite(_sample_click, _sample_end)
+        page.add_pixel(_SAMPLE)
+        html = page.html()
+        if (stencil.fill(words, _sample_click, _sample_end, _SAMPLE)
+                == (html, text_of(html))):
+            return stencil
+
+    def _next(self):
+        self._count += 1
+        return place(self._count - 1, url=True)
+
+    def links(self, words):
+        """
+        Return the set of the URLs to which the links go, as a tuple of the
+        texts around the words if it has words.
+        """
+        links = {self._link(url, words)[0] for url, _ in self._clicks}
+        links.update(_fill(url, words) for url, _ in self._ends)
+        return links - {''}
+
+    def _link(self, parts, words):
+        "Return the URL, or the texts around its words and the words"
+        if len(parts) == 1:
+            return parts[0], None
+        values = [words[n] for n in parts[1::2]]
+        texts = parts[0::2]
+        if (sum(map(len, values)) > _VALUES
+                or any(_ELLIPSIS in text for text in texts)):
+            return _fill(parts, words), None
+        return tuple(texts), values
+
+    def urls(self, words):
+        "Return the set of the URLs to which the links go"
+        return {
+            _fill(url, words) for url, _ in [*self._clicks, *self._ends]
+            } - {''}
+
+    def fill(self, words, click, unsubscribe, pixel, personal=False):
+        """
+        Return the HTML and the text part with the words.
+
+        :param click: the function that returns what replaces a URL.
+        :param unsubscribe: the one for the links that end the subscription.
+        :param pixel: the URL of the pixel.
+        :param personal: whether click is called with the texts around the
+            words and the words, for the URLs that have any.
+        """
+        values = [*words, *[None] * (self._count - len(words))]
+        for url, number in self._clicks:
+            if personal:
+                url, contained = self._link(url, words)
+                values[number] = click(url, contained)
+            else:
+                values[number] = click(_fill(url, words))
+        for url, number in self._ends:
+            values[number] = unsubscribe(_fill(url, words) or None)
+        values[self._pixel] = pixel
+        return _fill(self._html, values), _fill(self._text, values)
+
+
+def _sample_click(url):
+    return f'{_SAMPLE}c/{hashlib.sha256(url.encode()).hexdigest()}'
+
+
+def _sample_end(url):
+    return f'{_SAMPLE}u/{hashlib.sha256((url or "").encode()).hexdigest()}'
+
+
+def _number(word):
+    match = PLACE.fullmatch(word)
+    letters = match[1] or match[2]
+    return int(''.join(str(ord(c) - ord('a')) for c in letters))
+
+
+def _split(text):
+    "Return the list of the texts and the numbers of the places between them"
+    parts, start = [], 0
+    for match in PLACE.finditer(text):
+        parts.extend([text[start:match.start()], _number(match[0])])
+        start = match.end()
+    parts.append(text[start:])
+    return parts
+
+
+def _fill(parts, values):
+    return ''.join([
+            values[part] if type(part) is int else part for part in parts])
+
+
+def letter(sender, from_, name, address, subject, text, html, headers):
+    """
+    Return the message with the text and the HTML part.
+
+    The parameters are those of compose; who reads it reads the same as in the
+    result of compose.
+    """
+    name, subject = one_line(name), one_line(subject)
+    head = [_head_from(sender, from_)]
+    message = EmailMessage()
+    to = f'To: {name} <{address}>'
+    if (_ATOMS.fullmatch(name) and is_plain(name) and len(to) <= _LINE
+            and _ADDRESS.fullmatch(address)):
+        head.append(f'{to}\r\n'.encode())
+    else:
+        set_recipient(message, name, address)
+    line = f'Subject: {subject}'
+    if subject and is_plain(subject) and len(line) <= _LINE:
+        head.append(f'{line}\r\n'.encode())
+    else:
+        set_subject(message, subject)
+    head.append(f'Date: {formatdate()}\r\n'.encode())
+    for header, value in headers.items():
+        value = Words(header, one_line(value))
+        if isinstance(value, Words):
+            head.append(value.fold(policy=SMTP).encode())
+        else:
+            message[header] = value
+    if message.keys():
+        head.append(_head(message))
+    result = Letter(b''.join([
+                *head, _HEAD, _TEXT, _quoted(text), _HTML, _quoted(html),
+                _END]))
+    result.to = str(message['To'] or to[len('To: '):])
+    return result
+
+
+@functools.lru_cache(maxsize=64)
+def _head_from(sender, from_):
+    message = EmailMessage()
+    set_from_header(message, sender, from_)
+    return _head(message)
+
+
+def _head(message):
+    head, _, _ = message.as_bytes(policy=SMTP).partition(b'\r\n\r\n')
+    return head + b'\r\n'
+
+
+def _quoted(text):
+    "Return the text in quoted-printable"
+    lines = text.replace('\r\n', '\n').replace('\r', '\n')
+    if not lines.endswith('\n'):
+        lines += '\n'
+    return binascii.b2a_qp(
+        lines.replace('\n', '\r\n').encode(), istext=True)

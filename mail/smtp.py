@@ -1,0 +1,350 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+One conversation with the SMTP server: each message becomes an outcome.
+"""
+
+import copy
+import email
+import functools
+import logging
+import re
+import smtplib
+import unicodedata
+from collections import Counter
+from email.message import Message
+from email.policy import SMTP as SMTP_POLICY
+from urllib.parse import parse_qs
+
+import idna
+
+import trytond.config as config
+from trytond.sendmail import get_smtp_server
+
+from ..outcome import CourierAway, done, failed, postponed
+from .mime_attachment import enclose
+
+__all__ = ['AddressError', 'ServerAway', 'Session', 'envelope_address']
+
+logger = logging.getLogger(__name__)
+
+# The answer to the final dot may take long and who does not wait for it sends
+# twice (RFC 5321 4.5.3.2.6), so the data gets this many times the timeout.
+PATIENCE = 5
+# Seconds to wait for the answer to QUIT, nothing depends on it
+FAREWELL = 5
+# Length of what is kept from the words of the server
+DETAIL_LENGTH = 250
+# The server wants to know who we are (RFC 4954): the configuration is wrong,
+# not the message.
+AUTHENTICATION_CODES = {530, 534, 535, 538}
+LOST = -1
+
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
+_LABEL = re.compile(r'[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?')
+# What says that the address does not exist (RFC 3463 3.2, RFC 7505): neither
+# 5.1.7 nor 5.1.8, they are about the sender
+_NO_MAILBOX = re.compile(r'55\d 5\.1\.(1|2|3|6|10)\b')
+_EOL = re.compile(rb'\r\n|\r|\n')
+
+
+class ServerAway(CourierAway):
+    "No conversation is possible with the SMTP server"
+
+
+class AddressError(ValueError):
+    "The text is not exactly one address"
+
+
+class _Utf8Missing(Exception):
+    pass
+
+
+@functools.lru_cache(maxsize=2048)
+def envelope_address(text):
+    """
+    Return the address as it goes into the envelope.
+
+    The text must be exactly one address of the form local-part@domain: no
+    name, no brackets, no comment, no list and no space, not even around it.
+    The domain is converted to ASCII (IDNA 2008 after the mapping of UTS #46);
+    the local part keeps its characters and needs SMTPUTF8 if there are others
+    than ASCII. Whether the domain exists is not asked: any domain that can be
+    written is accepted, with or without dot.
+
+    The rare quoted local parts and address literals are refused on purpose.
+    """
+    if not isinstance(text, str) or not text:
+        raise AddressError("no address")
+    # Normalize first because it may result in characters that are special
+    text = unicodedata.normalize('NFC', text)
+    local, at, domain = text.partition('@')
+    if not at or '@' in domain:
+        raise AddressError("not exactly one @")
+    for atom in local.split('.'):
+        # Letters outside of ASCII are atoms in RFC 6531
+        ascii_ = ''.join('x' if _is_utf8_atom(c) else c for c in atom)
+        if not _ATOM.fullmatch(ascii_):
+            raise AddressError("local part not allowed")
+    if '=?' in local:
+        # Some servers decode it into something else
+        raise AddressError("encoded word")
+    if len(local.encode('utf-8')) > 64:
+        raise AddressError("local part too long")
+    if not domain.isascii():
+        try:
+            domain = idna.encode(
+                domain, uts46=True, std3_rules=True).decode('ascii')
+        except (idna.IDNAError, UnicodeError) as exception:
+            raise AddressError("domain not allowed") from exception
+    if not all(map(_LABEL.fullmatch, domain.split('.'))):
+        raise AddressError("domain not allowed")
+    address = f'{local}@{domain}'
+    if len(address.encode('utf-8')) > 254:
+        raise AddressError("address too long")
+    return address
+
+
+def _is_utf8_atom(character):
+    return (not character.isascii()
+        and unicodedata.category(character)[0] not in {'C', 'Z'})
+
+
+class Session:
+    """
+    A connection to the SMTP server, for as many messages as there are.
+
+    It connects when it is entered and raises ServerAway if that fails.
+    A connection that is lost is opened again by the next message.
+    """
+
+    def __init__(self, uri=None):
+        self._uri = uri
+        self._server = None
+        # Whether a message was begun on the connection
+        self._used = False
+
+    def __enter__(self):
+        self._connect()
+        return self
+
+    def __exit__(self, *args):
+        server, self._server = self._server, None
+        if not server:
+            return
+        try:
+            if server.sock:
+                server.sock.settimeout(min(FAREWELL, server.timeout))
+            server.quit()
+        except OSError:
+            logger.debug("connection lost at quit")
+        finally:
+            _close(server)
+
+    def send(self, parcel):
+        """
+        Hand over the parcel and return its outcome.
+
+        When it raises ServerAway, the parcel was not handed over.
+        It never waits before a second try and never sends a second time what
+        the server may have accepted.
+        """
+        try:
+            recipient = envelope_address(parcel.recipient)
+        except AddressError:
+            return failed('address_invalid', _line(parcel.recipient))
+        try:
+            # Without sender nobody is told about what can not be delivered
+            sender = envelope_address(parcel.sender) if parcel.sender else ''
+        except AddressError:
+            return failed('sender_invalid', _line(parcel.sender))
+
+        while True:
+            if not self._server:
+                self._connect()
+            server = self._server
+            try:
+                data, options = _serialize(
+                    parcel, sender, recipient, server)
+            except _Utf8Missing:
+                return failed('smtputf8', _line(recipient))
+            except Exception as exception:
+                # The email package raises about anything on what it does not
+                # understand.
+                # Its words may be those of the message
+                logger.warning(
+                    "message not serializable error=%s",
+                    exception.__class__.__name__)
+                return failed('message_invalid', _words(exception))
+
+            used, self._used = self._used, True
+            code, text = _say(server.mail, sender, options)
+            if code in {LOST, 421} and used:
+                # The server got tired of the connection since the last
+                # message, it has nothing of this one.
+                logger.info("connection to the SMTP server lost, reconnect")
+                self._hang_up()
+                continue
+            if accepted := _accepted(code):
+                code, text = _say(server.rcpt, recipient)
+            if _accepted(code):
+                server.sock.settimeout(server.timeout * PATIENCE)
+                code, text = _say(server.data, data)
+                if server.sock:
+                    server.sock.settimeout(server.timeout)
+            outcome = self._judge(code, text)
+            if (accepted and outcome.reason == 'refused'
+                    and _NO_MAILBOX.match(outcome.detail)):
+                return failed('mailbox_unknown', outcome.detail)
+            return outcome
+
+    def _judge(self, code, text):
+        if _accepted(code):
+            return done()
+        elif not 400 <= code <= 599:
+            self._hang_up()
+            return postponed('connection_lost', _line(text))
+        if code == 421 or code in AUTHENTICATION_CODES:
+            self._hang_up()
+        else:
+            # Forget the transaction that was begun
+            code_, _ = _say(self._server.rset)
+            if not _accepted(code_):
+                self._hang_up()
+        detail = _line(_join(code, text))
+        if code < 500 or code in AUTHENTICATION_CODES:
+            return postponed('server_busy', detail)
+        return failed('refused', detail)
+
+    def _connect(self):
+        server = None
+        try:
+            server = get_smtp_server(_with_timeout(self._uri), strict=True)
+            if not server.sock:
+                raise ValueError("no host")
+            server.ehlo_or_helo_if_needed()
+        except OSError as exception:
+            if server:
+                _close(server)
+            raise ServerAway(_words(exception)) from exception
+        except (ValueError, TypeError):
+            # Its words may contain a piece of the password
+            raise ServerAway("the uri in [email] is not valid") from None
+        self._server = server
+        self._used = False
+
+    def _hang_up(self):
+        server, self._server = self._server, None
+        _close(server)
+
+
+def _with_timeout(uri):
+    "Return the URI with a timeout"
+    uri = config.parse_uri(uri or config.get('email', 'uri'))
+    if 'timeout' not in parse_qs(uri.query):
+        timeout = config.getint('marketing', 'smtp_timeout', default=60)
+        query = filter(None, [uri.query, f'timeout={timeout}'])
+        uri = uri._replace(query='&'.join(query))
+    return uri.geturl()
+
+
+def _say(command, *args):
+    "Return the code and the text of the answer"
+    try:
+        return command(*args)
+    except smtplib.SMTPDataError as exception:
+        # Any positive answer but the request of the data is out of order
+        code = exception.smtp_code
+        return (code if code >= 400 else LOST), exception.smtp_error
+    except OSError as exception:
+        return LOST, str(exception)
+
+
+def _accepted(code):
+    return 200 <= code <= 299
+
+
+def _close(server):
+    try:
+        server.close()
+    except OSError:
+        logger.debug("connection lost at close")
+
+
+def _serialize(parcel, sender, recipient, server):
+    "Return the bytes of the message and the options of MAIL"
+    content = parcel.content
+    utf8 = not (sender + recipient).isascii()
+    if utf8 and not server.has_extn('smtputf8'):
+        raise _Utf8Missing
+    eight_bit = server.has_extn('8bitmime')
+    if isinstance(content, Message):
+        data = _flatten(content, utf8, eight_bit)
+    else:
+        data = content
+        if not data.isascii() and not eight_bit:
+            data = _flatten(
+                email.message_from_bytes(data, policy=SMTP_POLICY),
+                utf8, eight_bit)
+    # A bare CR or LF is read as end of line by some servers only
+    data = enclose(_with_crlf(data), parcel.enclosure)
+    options = []
+    if server.has_extn('size'):
+        options.append(f'SIZE={len(data)}')
+    if eight_bit and not data.isascii():
+        options.append('BODY=8BITMIME')
+    if utf8:
+        options.append('SMTPUTF8')
+    return data, options
+
+
+def _with_crlf(data):
+    "Return the data with the same end for all lines"
+    # Mostly it has, and to count is faster than to replace
+    if data.count(b'\r\n') == data.count(b'\r') == data.count(b'\n'):
+        return data
+    return _EOL.sub(b'\r\n', data)
+
+
+def _flatten(message, utf8, eight_bit):
+    message = copy.copy(message)
+    for name in ['Bcc', 'Resent-Bcc']:
+        del message[name]
+    data = message.as_bytes(policy=SMTP_POLICY.clone(
+            utf8=utf8, cte_type='8bit' if eight_bit else '7bit'))
+
+    # Depending on its version Python folds some values into other headers
+    head, _, _ = data.partition(b'\r\n\r\n')
+    names = Counter(
+        line.partition(b':')[0].decode('ascii', 'replace').lower()
+        for line in head.split(b'\r\n')
+        if not line.startswith((b' ', b'\t')))
+    expected = Counter(name.lower() for name in message.keys())
+    for counter in [names, expected]:
+        # which the generator may add
+        counter.pop('content-transfer-encoding', None)
+    if names != expected:
+        raise ValueError("line break in a header")
+    return data
+
+
+def _words(exception):
+    if isinstance(exception, smtplib.SMTPResponseException):
+        text = _join(exception.smtp_code, exception.smtp_error)
+    else:
+        text = str(exception)
+    return _line(text) or exception.__class__.__name__
+
+
+def _join(code, text):
+    if isinstance(text, bytes):
+        text = text.decode('utf-8', 'replace')
+    return f'{code} {text}'
+
+
+def _line(text):
+    "Return the text on one line of limited length"
+    if isinstance(text, bytes):
+        text = text.decode('utf-8', 'replace')
+    text = ''.join(c if c.isprintable() else ' ' for c in str(text))
+    return ' '.join(text.split())[:DETAIL_LENGTH]

@@ -1,0 +1,273 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The state of the records: inside, or how they ended.
+
+A record is completed when nothing more of it is to come.  That closes no
+gate: an event that comes late lets it go on.
+"""
+
+import datetime as dt
+
+from sql import Literal, Null
+from sql.conditionals import Case
+
+import trytond.config as config
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
+
+from ..common.sql import forget, found
+from ..common.transaction import insist
+
+_SLICE = 500
+# The state of what ended for a reason, that of any other is blocked
+_STATES = {
+    'completed': 'completed',
+    'converted': 'converted',
+    'left': 'left',
+    'removed': 'removed',
+    'target_deleted': 'removed',
+    'target_inactive': 'removed',
+    'party_inactive': 'removed',
+    'erased': 'removed',
+    'stopped': 'stopped',
+    }
+
+
+def completion_days():
+    return max(config.getint('marketing', 'completion_days', default=30), 0)
+
+
+class Record(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record'
+
+    state = fields.Function(
+        fields.Selection([
+                ('running', "Running"),
+                ('completed', "Completed"),
+                ('converted', "Converted"),
+                ('left', "Left"),
+                ('blocked', "Blocked"),
+                ('removed', "Removed"),
+                ('stopped', "Stopped"),
+                ], "State", sort=False),
+        'get_state', searcher='search_state')
+
+    def get_state(self, name):
+        if self.end_reason:
+            return self._states().get(self.end_reason, 'blocked')
+        # Those of the former module have no reason
+        return 'blocked' if self.blocked else 'running'
+
+    @classmethod
+    def search_state(cls, name, clause):
+        table = cls.__table__()
+        Operator = fields.SQL_OPERATORS[clause[1]]
+        return [('id', 'in', table.select(
+                    table.id,
+                    where=Operator(cls.sql_state(table), clause[2])))]
+
+    @classmethod
+    def order_state(cls, tables):
+        table, _ = tables[None]
+        return [cls.sql_state(table)]
+
+    @classmethod
+    def _states(cls):
+        """
+        Return the dictionary of the state by the reason of the end.
+
+        What ended for any other reason is blocked.
+        """
+        return dict(_STATES)
+
+    @classmethod
+    def sql_state(cls, table):
+        "Return the SQL expression of the state"
+        return Case(
+            *((table.end_reason == r, s) for r, s in cls._states().items()),
+            (table.end_reason != Null, 'blocked'),
+            (table.blocked == Literal(True), 'blocked'),
+            else_='running')
+
+    # Complete
+
+    @classmethod
+    def complete(cls, ids, now=None):
+        """
+        Complete those of the records (ids) for which nothing more is to come.
+
+        What waits for its event since more than `[marketing] completion_days`
+        days is not expected any more.
+        """
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        now = (now or dt.datetime.now()).replace(microsecond=0)
+        since = now - dt.timedelta(days=completion_days())
+        count = 0
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            sub_ids = list(sub_ids)
+
+            def is_over(table):
+                expected = RecordActivity.__table__()
+                return (
+                    fields.SQL_OPERATORS['in'](table.id, sub_ids)
+                    & cls.is_inside(table)
+                    & ~found(
+                        expected,
+                        (expected.record == table.id)
+                        & RecordActivity.is_expected(expected, since)))
+
+            count += cls._write(
+                is_over, {'end_reason': 'completed', 'ended_at': now})
+        if count:
+            forget(cls)
+        return count
+
+    @classmethod
+    def _write(cls, where, values):
+        """
+        Write the values, a dictionary by name, on the rows of the condition,
+        a function of the table, and return their number.
+        """
+        table = cls.__table__()
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*table.update(
+                [getattr(table, n) for n in values], list(values.values()),
+                where=where(table)))
+        return cursor.rowcount
+
+    @classmethod
+    def complete_all(cls):
+        """
+        Complete all records for which nothing more is to come.
+
+        It is called by cron and commits: what ends is completed at once, but
+        nothing happens when an event is not expected any more.
+        """
+        last_id = 0
+        while True:
+            ids = insist(lambda: cls._complete_next(last_id))
+            if not ids:
+                break
+            last_id = ids[-1]
+
+    @classmethod
+    def _complete_next(cls, last_id):
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        cursor.execute(*table.select(
+                table.id,
+                where=(table.id > last_id) & cls.is_inside(table),
+                order_by=[table.id.asc], limit=_SLICE))
+        ids = [id_ for id_, in cursor]
+        cls.complete(ids)
+        return ids
+
+    @classmethod
+    def reopen(cls, ids):
+        """
+        Let those of the records (ids) that are completed go on for which
+        something is to come again.
+        """
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        count = 0
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            expected = RecordActivity.__table__()
+            cursor.execute(*table.update(
+                    [table.end_reason, table.ended_at], [Null, Null],
+                    where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
+                    & (table.end_reason == 'completed')
+                    & found(
+                        expected,
+                        (expected.record == table.id)
+                        & (expected.state == 'waiting'))))
+            count += cursor.rowcount
+        if count:
+            forget(cls)
+        return count
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def is_expected(cls, table, since):
+        """
+        Return the SQL clause of what is still to come: planned, in the hands
+        of somebody, or waiting for its event not longer than since the time.
+        """
+        return (
+            (table.state == 'sending')
+            | (table.claim != Null)
+            | ((table.state == 'waiting')
+                & ((table.at != Null)
+                    | (table.create_date > since))))
+
+    @classmethod
+    def records_of(cls, ids):
+        "Return the set of the ids of the records of the record activities"
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        records = set()
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            cursor.execute(*table.select(
+                    table.record,
+                    where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))))
+            records.update(record for record, in cursor)
+        return records
+
+    @classmethod
+    def _stored_completion(cls, outcomes, now, handed_over):
+        # What follows what is done is not planned yet
+        if ended := [
+                i for i, o in outcomes.items()
+                if o.state not in {'waiting', 'done'}]:
+            cls._complete_records(cls.records_of(ended))
+
+    @classmethod
+    def follow(cls, activity, done):
+        records = super().follow(activity, done)
+        cls._complete_records(records)
+        return records
+
+    @classmethod
+    def _complete_records(cls, records):
+        Record = Pool().get('marketing.automation.record')
+        if records:
+            Record.complete(records)
+
+    @classmethod
+    def _change(cls, record_activities, states, values):
+        super()._change(record_activities, states, values)
+        Record = Pool().get('marketing.automation.record')
+        records = {r.record.id for r in record_activities}
+        if values.get('state') == 'waiting':
+            Record.reopen(records)
+        else:
+            Record.complete(records)
+
+    @classmethod
+    def _date(cls, rows):
+        super()._date(rows)
+        Record = Pool().get('marketing.automation.record')
+        Record.reopen({record for record, *_ in rows})
+
+    @classmethod
+    def _cancel(cls, rows, reason, undated=False):
+        super()._cancel(rows, reason, undated=undated)
+        cls._complete_records({record for record, *_ in rows})
+
+
+class Cron(metaclass=PoolMeta):
+    __name__ = 'ir.cron'
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.method.selection.append((
+                'marketing.automation.record|complete_all',
+                "Complete Marketing Records"))

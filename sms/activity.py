@@ -1,0 +1,377 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The action that sends a SMS.
+"""
+
+import functools
+import re
+import secrets
+from collections import defaultdict
+
+import trytond.config as config
+from trytond.i18n import gettext
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.pyson import Eval
+from trytond.transaction import Transaction, check_access, without_check_access
+
+from ..common.transaction import is_database, transient
+from ..exceptions import ActivityError, SenderError, TemplateError
+from ..mail.message import Shortener
+from ..outcome import Parcel, failed, skipped
+from ..template.engine import TemplateSyntaxError, Text
+from ..template.view import Access, View
+from ..tracking import url as tracking
+from . import gateway
+from .segment import measure
+
+# The same source is rendered for many recipients
+_text = functools.lru_cache(maxsize=256)(Text)
+
+_URL = re.compile(r'\bhttps?://[^\s<>"]+', re.IGNORECASE)
+# What follows an URL in a sentence
+_TAIL = '.,;:!?\'’”»…'
+_BRACKETS = {')': '(', ']': '[', '}': '{'}
+# What networks accept as the name of a sender, or its number
+_SENDER = re.compile(
+    r'(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 &_.+-]{0,10}|\+?[0-9]{3,15}')
+# A record activity and a link like those of a big database
+_SAMPLE = 10_000_000, 10_000
+
+
+def max_segments():
+    return max(config.getint('marketing', 'sms_segments', default=6), 1)
+
+
+def find_urls(text):
+    "Yield the start, the end and the URL of each in the text"
+    for match in _URL.finditer(text):
+        url = match.group()
+        while url:
+            last = url[-1]
+            if last in _TAIL or (
+                    last in _BRACKETS
+                    and url.count(last) > url.count(_BRACKETS[last])):
+                url = url[:-1]
+            else:
+                break
+        if not url.endswith('/') or len(url) > len('https://'):
+            yield match.start(), match.start() + len(url), url
+
+
+def replace_urls(text, function):
+    "Return the text with the result of the function for each URL"
+    chunks, end = [], 0
+    for start, stop, url in find_urls(text):
+        chunks += [text[end:start], function(url)]
+        end = stop
+    return ''.join(chunks) + text[end:]
+
+
+class Activity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.activity'
+
+    _states = {
+        'invisible': Eval('action') != 'send_sms',
+        }
+
+    sms_from = fields.Char(
+        "SMS Sender", states=_states,
+        help="The name (at most 11 letters and digits) or the number that "
+        "sends.\n"
+        "Leave empty to use the value defined in the configuration file.")
+    sms_text = fields.Text(
+        "SMS Text", translate=True,
+        states={
+            **_states,
+            'required': Eval('action') == 'send_sms',
+            },
+        help="It is a Genshi text template with 'record'.")
+    sms_size = fields.Function(
+        fields.Char(
+            "Size", states=_states,
+            help="How long the text is, with its links as short as they are "
+            "sent, and how many messages it takes."),
+        'on_change_with_sms_size')
+
+    del _states
+
+    @classmethod
+    def __setup__(cls):
+        super().__setup__()
+        cls.action.selection.append(('send_sms', "Send SMS"))
+
+    @classmethod
+    def _parent_action_events(cls):
+        events = super()._parent_action_events()
+        events.setdefault('send_sms', []).extend(
+            ['sms_clicked', 'sms_bounced'])
+        return events
+
+    @classmethod
+    def _recipient_actions(cls):
+        return super()._recipient_actions() | {'send_sms'}
+
+    @classmethod
+    def _event_names(cls):
+        return {
+            **super()._event_names(),
+            'sms_clicked': (
+                gettext('marketing_automation.msg_sms_clicked'),
+                gettext('marketing_automation.msg_sms_clicked_not')),
+            'sms_bounced': (
+                gettext('marketing_automation.msg_sms_bounced'),
+                gettext('marketing_automation.msg_sms_bounced_not')),
+            }
+
+    @classmethod
+    def _tracked_events(cls):
+        return super()._tracked_events() | {'sms_clicked'}
+
+    # The size
+
+    @fields.depends('action', 'sms_text', 'parent', methods=['_sms_sample'])
+    def on_change_with_sms_size(self, name=None):
+        if self.action != 'send_sms' or not self.sms_text:
+            return
+        text, sample = self._sms_sample()
+        size = measure(replace_urls(text, _sample_url))
+        return gettext(
+            'marketing_automation.msg_sms_size',
+            units=size.units,
+            segments=size.segments,
+            encoding=gettext(f'marketing_automation.msg_sms_{size.encoding}'),
+            sample=sample or gettext('marketing_automation.msg_sms_no_sample'))
+
+    @fields.depends('sms_text', 'parent')
+    def _sms_sample(self):
+        """
+        Return the text for a record that the user may read, and its name; the
+        template and None if there is none.
+        """
+        pool = Pool()
+        ModelAccess = pool.get('ir.model.access')
+        scenario = self.root
+        try:
+            if scenario:
+                Model = pool.get(scenario.model)
+                with check_access():
+                    ModelAccess.check(Model.__name__, 'read')
+                    access = Access.user()
+                    for record in Model.search([], limit=1, order=[]):
+                        return (
+                            self._sms_render(record, access), record.rec_name)
+        except Exception as exception:
+            if transient(exception) or is_database(exception):
+                raise
+        return self.sms_text, None
+
+    # Validation
+
+    @classmethod
+    def validate_fields(cls, activities, field_names):
+        super().validate_fields(activities, field_names)
+        cls.check_sms_from(activities, field_names)
+        cls.check_sms_text(activities, field_names)
+
+    @classmethod
+    def check_sms_from(cls, activities, field_names=None):
+        "Ensure that networks accept the sender"
+        if field_names and 'sms_from' not in field_names:
+            return
+        for activity in activities:
+            if activity.sms_from and not _SENDER.fullmatch(activity.sms_from):
+                raise SenderError(gettext(
+                        'marketing_automation.msg_activity_sms_from',
+                        activity=activity.rec_name,
+                        sender=activity.sms_from))
+
+    @classmethod
+    def check_sms_text(cls, activities, field_names=None):
+        "Ensure that the text can be compiled"
+        if field_names and 'sms_text' not in field_names:
+            return
+        for activity in activities:
+            if not activity.sms_text:
+                continue
+            try:
+                cls._check_template(
+                    _text(activity.sms_text), Pool().get(activity.root.model))
+            except TemplateSyntaxError as exception:
+                raise TemplateError(gettext(
+                        'marketing_automation.msg_activity_template',
+                        activity=activity.rec_name,
+                        field=cls.__names__('sms_text')['field'],
+                        line=exception.line or 1,
+                        error=exception.message)) from exception
+
+    def check_ready(self):
+        super().check_ready()
+        if self.action != 'send_sms':
+            return
+        if not gateway.is_configured():
+            raise ActivityError(gettext(
+                    'marketing_automation.msg_activity_no_sms',
+                    activity=self.rec_name))
+        try:
+            gateway.function()
+        except ValueError as exception:
+            raise ActivityError(gettext(
+                    'marketing_automation.msg_activity_sms_function',
+                    activity=self.rec_name,
+                    error=str(exception))) from exception
+        if not tracking.sms_base():
+            raise ActivityError(gettext(
+                    'marketing_automation.msg_activity_no_base',
+                    activity=self.rec_name))
+
+    # Execution
+
+    def courier_send_sms(self):
+        "Return the context manager of what sends the parcels"
+        return gateway.Gateway()
+
+    def execute_send_sms(self, record_activities):
+        """
+        Return a dictionary of the parcel with the SMS, or of the reason why
+        there is none, for each record activity.
+        """
+        targets = {r.id: r.record.record for r in record_activities}
+        Target = next(iter(targets.values())).__class__
+        languages = Target.marketing_languages(list(targets.values()))
+        numbers, outcomes = self.sms_recipients(record_activities)
+        by_language = defaultdict(list)
+        for record_activity in record_activities:
+            id_ = record_activity.id
+            if id_ in numbers:
+                by_language[languages[targets[id_].id]].append(record_activity)
+        drafts = []
+        for language, group in by_language.items():
+            drafts.extend(self._drafts(Draft, language, group))
+        links = Pool().get('marketing.automation.link').ids({
+                (self.id, url) for d in drafts for url in d.urls})
+        for draft in drafts:
+            outcomes[draft.id] = draft.finish(numbers[draft.id], links)
+        return outcomes
+
+    def sms_recipients(self, record_activities):
+        """
+        Return a dictionary of the number to which the SMS goes, and one of the
+        outcome if it goes nowhere, by record activity.
+        """
+        targets = {r.id: r.record.record for r in record_activities}
+        Target = next(iter(targets.values())).__class__
+        outcomes, numbers = {}, {}
+        mobiles = Target.marketing_mobiles(list(targets.values()))
+        for id_, target in targets.items():
+            if not target.marketing_party:
+                outcomes[id_] = skipped('no_party')
+            elif not (mobile := mobiles[target.id]):
+                outcomes[id_] = skipped('no_mobile')
+            else:
+                text = mobile.value_compact or mobile.value
+                try:
+                    numbers[id_] = gateway.e164(text)
+                except gateway.NumberError:
+                    outcomes[id_] = failed(
+                        'number_invalid', gateway.one_line(text))
+        refused = self._sms_refused(set(numbers.values()))
+        for id_ in [i for i, n in numbers.items() if n in refused]:
+            del numbers[id_]
+            outcomes[id_] = skipped('sms_stopped')
+        return numbers, outcomes
+
+    def _sms_refused(self, numbers):
+        "Return the set of those of the numbers that get no SMS"
+        return set()
+
+    def _sms_render(self, record, access):
+        "Return the text for the record, with the URLs as they are"
+        short = Shortener()
+        context = self.email_context(View(record, access))
+        context['short'] = short
+        text = _text(self.sms_text).render(context)
+        text = short.replace(text, str)
+        return '\n'.join(l.rstrip() for l in text.splitlines()).strip()
+
+    def sms_click_url(self, record_activity):
+        """
+        Return the function of the link (id) that makes the URL of a click,
+        None if the links are not tracked.
+        """
+        how = self.how_tracked(record_activity)
+        if how == 'none':
+            return
+        elif how == 'anonymously':
+            return functools.partial(tracking.anonymous_sms_url, self.id)
+        return functools.partial(tracking.sms_url, record_activity.id)
+
+
+class Draft:
+    """
+    A SMS on its way from the template to the parcel.
+
+    All drafts of a batch are rendered before the links of all are known.
+    """
+
+    def __init__(self, activity, record_activity, target):
+        self.activity = activity
+        self.record_activity = record_activity
+        self.target = target
+        self.failure = None
+        self.text = ''
+        self.click_url = activity.sms_click_url(record_activity)
+
+    @property
+    def id(self):
+        return self.record_activity.id
+
+    @property
+    def urls(self):
+        if not self.click_url:
+            return set()
+        return {url for _, _, url in find_urls(self.text)}
+
+    def render(self, access):
+        try:
+            self.text = self.activity._sms_render(self.target, access)
+        except Exception as exception:
+            if transient(exception) or is_database(exception):
+                # Nothing more can be read in this transaction
+                raise
+            self.failure = exception
+
+    def finish(self, number, links):
+        "Return the parcel, or why there is none"
+        if self.failure:
+            return failed('template_error', self.activity.template_failure(
+                    'sms_text', self.failure, self.target))
+        text = self.text
+        if self.click_url:
+            text = replace_urls(text, lambda url: self.click_url(
+                    links[self.activity.id, url]))
+        if not text:
+            return failed('sms_empty')
+        size = measure(text)
+        if size.segments > max_segments():
+            return failed('sms_too_long', gettext(
+                    'marketing_automation.msg_sms_too_long',
+                    segments=size.segments, max=max_segments()))
+        return Parcel(
+            recipient=number,
+            content=gateway.SMS(
+                text,
+                self.activity.sms_from
+                or config.get('marketing', 'sms_from') or None,
+                size.segments),
+            message_id=(
+                self.record_activity.message_id or secrets.token_hex(16)))
+
+
+def _sample_url(url):
+    "Return an URL as long as the one that is sent"
+    if not tracking.sms_base():
+        return url
+    with without_check_access(), Transaction().set_user(0):
+        return tracking.sms_url(*_SAMPLE)

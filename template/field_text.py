@@ -1,0 +1,73 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+The texts that an activity writes for colleagues: text templates about the
+record.
+"""
+
+import functools
+
+from trytond.i18n import gettext
+from trytond.pool import Pool
+
+from ..common.transaction import is_database, transient
+from ..exceptions import TemplateError
+from ..outcome import failed
+from .engine import TemplateSyntaxError, Text
+from .view import View, unknown_fields
+
+__all__ = ['check', 'words']
+
+# The same source is rendered for many records
+_text = functools.lru_cache(maxsize=256)(Text)
+
+
+def check(activities, names, field_names=None):
+    "Ensure that the fields (names) of the activities can be compiled"
+    for name in names:
+        if field_names and name not in field_names:
+            continue
+        for activity in activities:
+            if source := getattr(activity, name):
+                _check(activity, name, source)
+
+
+def _check(activity, name, source):
+    Model = Pool().get(activity.root.model)
+    try:
+        for path, line in unknown_fields(_text(source).paths, Model):
+            raise TemplateSyntaxError(gettext(
+                    'marketing_automation.msg_field_unknown',
+                    field=path, **Model.__names__()), line)
+    except TemplateSyntaxError as exception:
+        raise TemplateError(gettext(
+                'marketing_automation.msg_activity_template',
+                activity=activity.rec_name,
+                field=activity.__names__(name)['field'],
+                line=exception.line or 1,
+                error=exception.message)) from exception
+
+
+def words(activity, names, target, access):
+    """
+    Return a dictionary of the texts of the fields (names) about the target,
+    or the outcome if they can not be rendered.
+
+    :param activity: in the language of who reads them.
+    :param target: in the same language.
+    :param access: of the virtual reader of the target.
+    """
+    texts, name = {}, names[0]
+    try:
+        context = activity.email_context(View(target, access))
+        for name in names:
+            source = getattr(activity, name)
+            texts[name] = _text(source).render(context) if source else None
+    except Exception as exception:
+        if transient(exception) or is_database(exception):
+            # Nothing more can be read in this transaction
+            raise
+        return failed(
+            'template_error',
+            activity.template_failure(name, exception, target))
+    return texts

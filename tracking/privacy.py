@@ -1,0 +1,187 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+"""
+Who is tracked, and how much.
+"""
+
+from collections import defaultdict
+from functools import partial
+
+from trytond.i18n import gettext
+from trytond.model import ModelSQL, fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import (
+    Transaction, inactive_records, without_check_access)
+
+from ..common.sql import lookup
+from ..exceptions import TrackingError
+from . import url as tracking
+
+_SLICE = 500
+
+
+class Scenario(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.scenario'
+
+    tracking = fields.Selection([
+            ('individually', "Individually"),
+            ('anonymously', "Anonymously"),
+            ('none', "Not at all"),
+            ], "Tracking", required=True, sort=False,
+        help="Individually: it is known who opened and clicked which e-mail, "
+        "and activities can follow.\n"
+        "Anonymously: it is only known how many times.\n"
+        "Not at all: the e-mails have plain links and no pixel.")
+
+    @classmethod
+    def __register__(cls, module):
+        table_h = cls.__table_handler__(module)
+        # Migration from the module of the Tryton project: it had no choice
+        table_h.add_column(
+            'tracking', cls.tracking.sql_type().base,
+            default=lambda: 'individually')
+        super().__register__(module)
+
+    @classmethod
+    def default_tracking(cls):
+        return 'individually'
+
+    @classmethod
+    def validate_fields(cls, scenarios, field_names):
+        super().validate_fields(scenarios, field_names)
+        cls.check_tracking(scenarios, field_names)
+
+    @classmethod
+    def check_tracking(cls, scenarios, field_names=None):
+        "Ensure that no activity waits for what is not known"
+        Activity = Pool().get('marketing.automation.activity')
+        if field_names and 'tracking' not in field_names:
+            return
+        with inactive_records():
+            Activity.check_tracking(Activity.search([
+                        ('scenario', 'in', [
+                                s.id for s in scenarios
+                                if s.tracking != 'individually']),
+                        ('event', '!=', None),
+                        ]))
+
+
+class Activity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.activity'
+
+    @classmethod
+    def _tracked_events(cls):
+        "Return the set of the events that tell who did something"
+        return {'email_opened', 'email_clicked'}
+
+    @classmethod
+    def validate_fields(cls, activities, field_names):
+        super().validate_fields(activities, field_names)
+        cls.check_tracking(activities, field_names)
+
+    @classmethod
+    def check_tracking(cls, activities, field_names=None):
+        "Ensure that the event is known for each recipient"
+        if field_names and not (field_names & {'parent', 'event'}):
+            return
+        for activity in activities:
+            if activity.event not in cls._tracked_events():
+                continue
+            scenario = activity.root
+            if scenario.tracking != 'individually':
+                raise TrackingError(gettext(
+                        'marketing_automation.msg_activity_event_tracking',
+                        activity=activity.rec_name,
+                        event=cls._event_names()[activity.event][0],
+                        scenario=scenario.rec_name))
+
+    def how_tracked(self, record_activity):
+        "Return how the mail of the record activity is tracked"
+        target = record_activity.record.record
+        if not isinstance(target, ModelSQL) or target.id < 0:
+            # It has been deleted
+            return self.scenario.tracking
+        party = target.marketing_party
+        if party and party.marketing_do_not_track:
+            return 'none'
+        return self.scenario.tracking
+
+    def tracked_urls(self, record_activity):
+        how = self.how_tracked(record_activity)
+        if how == 'none':
+            return None, None
+        elif how == 'anonymously':
+            return (
+                partial(tracking.anonymous_click_url, self.id),
+                tracking.anonymous_open_url(self.id))
+        return super().tracked_urls(record_activity)
+
+
+class RecordActivity(metaclass=PoolMeta):
+    __name__ = 'marketing.automation.record.activity'
+
+    @classmethod
+    def apply_hits(cls, rows):
+        # The mails sent before still tell
+        return super().apply_hits(cls._drop_untracked(rows))
+
+    @classmethod
+    def _drop_untracked(cls, rows):
+        "Delete the hits of whom is not tracked any more, return the others"
+        Hit = Pool().get('marketing.automation.hit')
+        untracked = cls._untracked({r.record_activity for r in rows})
+        dropped = [r.id for r in rows if r.record_activity in untracked]
+        table = Hit.__table__()
+        cursor = Transaction().connection.cursor()
+        for sub_ids in grouped_slice(dropped, _SLICE):
+            cursor.execute(*table.delete(
+                    where=fields.SQL_OPERATORS['in'](
+                        table.id, list(sub_ids))))
+        return [r for r in rows if r.record_activity not in untracked]
+
+    @classmethod
+    @without_check_access
+    def _untracked(cls, ids):
+        "Return those of the ids that are not tracked individually"
+        pool = Pool()
+        Record = pool.get('marketing.automation.record')
+        Scenario = pool.get('marketing.automation.scenario')
+        cursor = Transaction().connection.cursor()
+        table = cls.__table__()
+        record = Record.__table__()
+        scenario = Scenario.__table__()
+        untracked, targets = set(), defaultdict(lambda: defaultdict(list))
+        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+            is_record = record.id == table.record
+            rows = table.select(
+                table.id,
+                lookup(record, record.record, is_record).as_('target'),
+                lookup(record, record.scenario, is_record).as_('scenario'),
+                where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids)))
+            cursor.execute(*rows.join(
+                    scenario, condition=rows.scenario == scenario.id
+                    ).select(
+                    rows.id, rows.target, scenario.model, scenario.tracking))
+            for id_, target, model, how in cursor:
+                if how != 'individually':
+                    untracked.add(id_)
+                else:
+                    number = int(target.partition(',')[2])
+                    targets[model][number].append(id_)
+        for model, by_target in targets.items():
+            try:
+                Target = pool.get(model)
+            except KeyError:
+                # The module of the model is not active any more
+                continue
+            for sub_targets in grouped_slice(sorted(by_target), _SLICE):
+                with inactive_records():
+                    found = Target.search([
+                            ('id', 'in', list(sub_targets)),
+                            ('marketing_party.marketing_do_not_track', '=',
+                                True),
+                            ], order=[])
+                for target in found:
+                    untracked.update(by_target[target.id])
+        return untracked
