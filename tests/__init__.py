@@ -1,10 +1,61 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+What makes the suite fast, for all its tests.
+
+Each test class and each scenario document has a database of its own, which is
+a copy of one where the modules are activated.  The classes of the pool are the
+same for all the databases with the same modules, so they are made once.
+"""
 
 import functools
 
-from trytond import pool
+from trytond import backend, pool
 
-# Each database that the tests open looks for the same classes again by their
-# names, which takes half of the time
+# Each pool looks for the same classes again by their names, which takes half
+# of the time
 pool.resolve = functools.cache(pool.resolve)
+
+_init = pool.Pool.init
+_shared = {}
+
+
+def _modules(database_name):
+    "Return the activated modules of the database, or None if some change"
+    database = backend.Database(database_name).connect()
+    connection = database.get_connection(readonly=True)
+    try:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT name, state FROM ir_module WHERE state <> 'not activated'")
+        states = dict(cursor)
+        connection.rollback()
+    finally:
+        database.put_connection(connection)
+    if set(states.values()) == {'activated'}:
+        return frozenset(states)
+
+
+def init(self, update=None, lang=None, activatedeps=False, indexes=None):
+    "Make the pool, or take the one of another database with the same modules"
+    modules = None
+    if not update and not indexes:
+        modules = _modules(self.database_name)
+    if modules not in _shared:
+        _init(
+            self, update=update, lang=lang, activatedeps=activatedeps,
+            indexes=indexes)
+        if modules:
+            _shared[modules] = self._pool, self._modules
+        return
+    with self._lock:
+        self._pool, self._modules = _shared[modules]
+        self._pools[self.database_name] = self._pool
+        self._pool_modules[self.database_name] = self._modules
+        # The instances of the other threads look for their classes again
+        self._pool_instances.clear()
+        self._pool_instances.add(self)
+        self.ready = True
+
+
+pool.Pool.init = init
