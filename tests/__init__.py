@@ -10,7 +10,8 @@ same for all the databases with the same modules, so they are made once.
 
 import functools
 
-from trytond import backend, pool
+from trytond import pool
+from trytond.model import ModelStorage
 
 # Each pool looks for the same classes again by their names, which takes half
 # of the time
@@ -22,6 +23,8 @@ _shared = {}
 
 def _modules(database_name):
     "Return the activated modules of the database, or None if some change"
+    # The backend is the one of the configuration, which may come later
+    from trytond import backend
     database = backend.Database(database_name).connect()
     connection = database.get_connection(readonly=True)
     try:
@@ -59,3 +62,21 @@ def init(self, update=None, lang=None, activatedeps=False, indexes=None):
 
 
 pool.Pool.init = init
+
+_init_record = ModelStorage.__init__
+
+
+def init_record(self, id=None, **kwargs):
+    "Make the record without a check of all the ids that it is read with"
+    ids = kwargs.get('_ids')
+    if ids is None:
+        _init_record(self, id, **kwargs)
+        return
+    assert id in ids
+    _init_record(self, id, **{**kwargs, '_ids': [id]})
+    self._ids = ids
+
+
+# The check takes most of the time as soon as there are some hundred records,
+# as each of them checks all the others
+ModelStorage.__init__ = init_record

@@ -10,6 +10,7 @@ from trytond.modules.marketing_automation.outcome import Parcel
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
+from .crowd import create_crowd
 from .promise import PromiseTestCase
 from .test_statements import counted
 
@@ -132,6 +133,5 @@ class ActionTestCase(PromiseTestCase):
     def create_named(self, *names, **values):
         "Create parties with the names"
         with self.transaction():
-            Party = Pool().get('party.party')
-            return [p.id for p in Party.create(
-                    [{'name': n, **values} for n in names])]
+            return [p.id for p in create_crowd(
+                    ((n, None) for n in names), **values)]

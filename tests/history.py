@@ -17,6 +17,8 @@ from trytond.modules.marketing_automation.reporting.report import STATES
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
+from .crowd import create_crowd, enter_crowd, plan_crowd
+
 SCENARIO = 'marketing.automation.scenario'
 ACTIVITY = 'marketing.automation.activity'
 SCENARIO_REPORTING = 'marketing.automation.reporting.scenario'
@@ -65,22 +67,11 @@ def create_scenarios(count, activities=1):
 
 
 def create_records(scenario, count):
-    pool = Pool()
-    Party = pool.get('party.party')
-    Record = pool.get('marketing.automation.record')
-    parties = Party.create([{'name': "Party"} for _ in range(count)])
-    return Record.create([{
-                'scenario': scenario.id,
-                'record': str(p),
-                } for p in parties])
+    return enter_crowd(scenario, create_crowd([("Party", None)] * count))
 
 
 def create_record_activities(activity, records):
-    RecordActivity = Pool().get('marketing.automation.record.activity')
-    return RecordActivity.create([{
-                'record': r.id,
-                'activity': activity.id,
-                } for r in records])
+    return plan_crowd(activity, records)
 
 
 def set_values(records, **values):

@@ -30,6 +30,7 @@ from trytond import backend
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
+from .crowd import create_crowd
 from .smtp import SMTPServer
 from .tools import BASE, configured
 
@@ -140,15 +141,8 @@ class PromiseTestCase(unittest.TestCase):
     def create_parties(self, *emails):
         "Create parties with an address, each with the name of it"
         with self.transaction():
-            Party = Pool().get('party.party')
-            parties = Party.create([{
-                        'name': email or "Nobody",
-                        'contact_mechanisms': [('create', [{
-                                        'type': 'email',
-                                        'value': email,
-                                        }])] if email else [],
-                        } for email in emails])
-            return [p.id for p in parties]
+            return [p.id for p in create_crowd(
+                    (email or "Nobody", email) for email in emails)]
 
     def create_scenario(self, parties, name="Scenario", **values):
         "Create and run a scenario with one mail which the parties entered"

@@ -11,6 +11,7 @@ from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
 
+from .crowd import create_crowd
 from .test_tracking import (
     configure, count_hits, create_activity, create_record_activity)
 from .test_verdict import CHROME
@@ -288,12 +289,11 @@ class FiguresTestCase(HitTestCase):
         "Test the number of queries does not depend on the number of hits"
         pool = Pool()
         Hit = pool.get('marketing.automation.hit')
-        Party = pool.get('party.party')
         activity = create_activity()
         links = self.create_links(2)
         counts = []
         for count in [3, 40]:
-            for party in Party.create([{'name': "P"}] * count):
+            for party in create_crowd([("P", None)] * count):
                 mail = create_record_activity(activity, party).id
                 self.hit(0, 'open', mail)
                 self.hit(0, 'click', mail, links[0])

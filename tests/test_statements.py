@@ -13,6 +13,7 @@ from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
+from .crowd import create_crowd
 from .tools import BASE, configured
 
 FEW, MANY = 10, 100
@@ -89,19 +90,13 @@ class StatementsTestCase(unittest.TestCase):
 
     def create_scenario(self, count, children=(), **values):
         pool = Pool()
-        Party = pool.get('party.party')
         Scenario = pool.get('marketing.automation.scenario')
         Activity = pool.get('marketing.automation.activity')
         Lang = pool.get('ir.lang')
         lang, = Lang.search([('code', '=', 'en')])
-        parties = Party.create([{
-                    'name': f"Party {i}",
-                    'lang': lang.id,
-                    'contact_mechanisms': [('create', [{
-                                    'type': 'email',
-                                    'value': f'party.{i}@example.com',
-                                    }])],
-                    } for i in range(count)])
+        parties = create_crowd([
+                (f"Party {i}", f'party.{i}@example.com')
+                for i in range(count)], lang=lang.id)
         scenario, = Scenario.create([{
                     'name': "Scenario",
                     'model': 'party.party',
