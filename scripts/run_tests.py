@@ -22,17 +22,18 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 from environment import MODULE, ROOT, python
 from postgresql import cluster
 
 CACHE = ROOT / '.cache' / 'databases'
 PACKAGE = f'trytond.modules.{MODULE}'
-# What is stored in a database when the module is activated
-STORED = ['*.py', '*.xml', '*.cfg', 'view/**/*.xml', 'locale/*.po'] + [
-    f'{path.parent.name}/**/*.{kind}'
-    for path in ROOT.glob('*/__init__.py') if path.parent.name != 'tests'
-    for kind in ['py', 'xml', 'html', 'json']]
+# What decides on what is stored in a database when the module is activated
+STORED = {'.cfg', '.html', '.json', '.po', '.py', '.xml'}
+# The folders without any of it, like those whose name starts with a dot
+APART = {
+    'benchmarks', 'build', 'demo', 'dist', 'doc', 'scripts', 'tests', 'ui'}
 
 _processes = set()
 _started = time.monotonic()
@@ -47,13 +48,26 @@ def say(suite, line):
         print(f'[{suite} {seconds:3.0f} s] {line}'.rstrip(), flush=True)
 
 
+def stored():
+    "Yield the paths, from the root, of what a database stores of the module"
+    for directory, folders, files in os.walk(ROOT):
+        directory = Path(directory)
+        apart = APART if directory == ROOT else set()
+        folders[:] = sorted(
+            f for f in folders if f not in apart and not f.startswith('.'))
+        for name in sorted(files):
+            path = directory / name
+            if path.suffix in STORED:
+                yield path.relative_to(ROOT)
+
+
 def fingerprint():
     "Return what changes with anything that a database stores of the module"
     digest = hashlib.sha256()
-    for pattern in STORED:
-        for path in sorted(ROOT.glob(pattern)):
-            digest.update(str(path.relative_to(ROOT)).encode())
-            digest.update(path.read_bytes())
+    for path in stored():
+        content = (ROOT / path).read_bytes()
+        digest.update(f'{path.as_posix()} {len(content)}\n'.encode())
+        digest.update(content)
     return digest.hexdigest()[:16]
 
 
