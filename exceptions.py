@@ -73,11 +73,11 @@ class SuppressionError(ValidationError):
     "What is to be suppressed is no e-mail address"
 
 
-class CourierError(UserError):
+class TransportError(UserError):
     "What hands over the messages is out of reach"
 
 
-class BlueprintError(UserError):
+class ScenarioTemplateError(UserError):
     "The template can not be used, or not so"
 
 

@@ -1,18 +1,27 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
-from sql import Literal
+import email.policy
+import zlib
+
+from sql import Literal, Values
 from sql.functions import CurrentTimestamp
 
+import trytond.config as config
 from trytond.model import Index, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .common.sql import lookup, row_table
+from .common.sql import scalar_subquery, values_table
 
 # The number of parameters of a statement is limited
 _SLICE = 2000
+_SLICE_DELETED = 500
+
+
+def keeps_content():
+    return config.getboolean('marketing', 'keep_content', default=False)
 
 
 class Cron(metaclass=PoolMeta):
@@ -28,6 +37,8 @@ class Cron(metaclass=PoolMeta):
                     "Process Marketing Activities"),
                 ('marketing.automation.hit|clean',
                     "Clean Marketing Hits and E-Mails"),
+                ('marketing.automation.record|complete_all',
+                    "Complete Marketing Records"),
                 ])
 
 
@@ -40,6 +51,9 @@ class Email(metaclass=PoolMeta):
     marketing_automation_record = fields.Many2One(
         'marketing.automation.record', "Record", readonly=True,
         ondelete='SET NULL')
+    marketing_automation_content = fields.Binary(
+        "Content", readonly=True,
+        help="The compressed message as it was sent.")
 
     @classmethod
     def __setup__(cls):
@@ -57,7 +71,10 @@ class Email(metaclass=PoolMeta):
         record's id, the resource and the parcel.
         """
         for sub_emails in grouped_slice(list(emails), _SLICE):
-            cls._log_marketing(list(sub_emails))
+            sub_emails = list(sub_emails)
+            cls._log_marketing(sub_emails)
+            if keeps_content():
+                cls._keep_content(sub_emails)
 
     @classmethod
     def _log_marketing(cls, emails):
@@ -65,7 +82,7 @@ class Email(metaclass=PoolMeta):
         table = cls.__table__()
         address = Address.__table__()
         cursor = Transaction().connection.cursor()
-        sent = row_table([
+        sent = values_table([
                 [activity, record, resource,
                     parcel.to or str(parcel.content['To']),
                     parcel.subject, parcel.message_id]
@@ -79,11 +96,11 @@ class Email(metaclass=PoolMeta):
                 sent.select(
                     *(getattr(sent, f'column{i}') for i in range(1, 7)),
                     Literal(0), CurrentTimestamp())))
-        recipients = row_table([
+        recipients = values_table([
                 [record, parcel.message_id, parcel.recipient]
                 for _, record, _, parcel in emails],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])
-        logged = lookup(table, table.id, (
+        logged = scalar_subquery(table, table.id, (
                 (table.marketing_automation_record == recipients.column1)
                 & (table.message_id == recipients.column2)))
         cursor.execute(*address.insert(
@@ -92,3 +109,40 @@ class Email(metaclass=PoolMeta):
                 recipients.select(
                     logged, recipients.column3, Literal(0),
                     CurrentTimestamp())))
+
+    @classmethod
+    def _keep_content(cls, emails):
+        table = cls.__table__()
+        cast = cls.marketing_automation_content.sql_format
+        values = Values([
+                [record, parcel.message_id,
+                    cast(zlib.compress(bytes(parcel.content)))]
+                for _, record, _, parcel in emails])
+        Transaction().connection.cursor().execute(*table.update(
+                [table.marketing_automation_content], [values.column3],
+                from_=[values],
+                where=(table.marketing_automation_record == values.column1)
+                & (table.message_id == values.column2)))
+
+    def marketing_message(self):
+        "Return the message that was kept, None if it was not"
+        if content := self.marketing_automation_content:
+            return email.message_from_bytes(
+                zlib.decompress(content), policy=email.policy.default)
+
+    @classmethod
+    def clean_marketing(cls, before):
+        "Remove what was logged before and return how many"
+        domain = [
+            ('create_date', '<', before),
+            ['OR',
+                ('marketing_automation_activity', '!=', None),
+                ('marketing_automation_record', '!=', None),
+                ],
+            ]
+        count = 0
+        while emails := list(cls.search(
+                    domain, limit=_SLICE_DELETED, order=[])):
+            cls.delete(emails)
+            count += len(emails)
+        return count

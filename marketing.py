@@ -16,7 +16,8 @@ from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
 from .common.domain import check_fields, decode
-from .common.transaction import explained, place, transient, words_of
+from .common.error import error_location, error_text, raise_as
+from .common.transaction import is_transient
 from .exceptions import DomainError, ScenarioError
 from .mixin import MarketingAutomationMixin
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 _looked = {}
 # What they depend on may change elsewhere, so they are looked at again after
 # as many seconds
-_LOOK = 60 * 60
+_CHECK_INTERVAL = 60 * 60
 # What the system writes on a scenario itself
 _OWN = {'problems', 'write_date', 'write_uid'}
 
@@ -157,7 +158,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         if field_names and not (field_names & {'model', 'domain'}):
             return
         for scenario in scenarios:
-            with explained(
+            with raise_as(
                     DomainError, 'msg_scenario_domain_invalid',
                     scenario=scenario.rec_name, domain=scenario.domain):
                 scenario._check_domain()
@@ -333,12 +334,13 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                         continue
                     entered = Record.enter(scenario, dt.datetime.now())
                 except Exception as exception:
-                    if transient(exception):
+                    if is_transient(exception):
                         raise
                     transaction.rollback()
                     logger.error(
-                        "broken scenario=%s error=%s", id_, place(exception))
-                    words = {'error': words_of(exception)}
+                        "broken scenario=%s error=%s",
+                        id_, error_location(exception))
+                    words = {'error': error_text(exception)}
                 else:
                     logger.info("entered scenario=%s records=%s", id_, entered)
                     words = {}
@@ -354,7 +356,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         key = Transaction().database.name, id_
         state, at = cls._activities_state(id_), time.monotonic()
         if key in _looked and _looked[key][0] == state:
-            if at - _looked[key][1] < _LOOK:
+            if at - _looked[key][1] < _CHECK_INTERVAL:
                 return
         words = {}
         try:
@@ -362,12 +364,13 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                 Activity.validate_fields([activity], None)
                 activity.check_ready()
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             Transaction().rollback()
             logger.error(
-                "broken scenario=%s error=%s", id_, place(exception))
-            words = {'error': words_of(exception)}
+                "broken scenario=%s error=%s",
+                id_, error_location(exception))
+            words = {'error': error_text(exception)}
         else:
             # What is broken may be repaired elsewhere
             _looked[key] = state, at

@@ -7,11 +7,11 @@ from trytond.model import Model, fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
+from .common.access import Access
 from .common.domain import check_fields
-from .template.view import Access
 
 __all__ = [
-    'CompanyTargetMixin', 'MarketingAutomationMixin', 'Readers', 'TargetMixin']
+    'CompanyTargetMixin', 'MarketingAutomationMixin', 'TargetReferenceMixin']
 
 
 class MarketingAutomationMixin(Model):
@@ -210,22 +210,7 @@ class CompanyTargetMixin(MarketingAutomationMixin):
         return context
 
 
-class Readers:
-    "The virtual readers of the records of a batch"
-
-    def __init__(self):
-        self._accesses = {}
-
-    def access(self, record):
-        "Return what the virtual reader of the record may read"
-        context = record.marketing_access_context
-        key = tuple(sorted(context.items()))
-        if key not in self._accesses:
-            self._accesses[key] = Access(context)
-        return self._accesses[key]
-
-
-class TargetMixin:
+class TargetReferenceMixin:
     "Give the models of the references to a target"
     __slots__ = ()
 

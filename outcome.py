@@ -14,11 +14,11 @@ import datetime as dt
 from typing import Any, NamedTuple, Optional
 
 __all__ = [
-    'CourierAway', 'Outcome', 'Parcel', 'Undone',
+    'TransportUnavailable', 'Outcome', 'OutgoingMessage', 'RollbackNeeded',
     'done', 'skipped', 'cancelled', 'expired', 'failed', 'postponed', 'until']
 
 
-class CourierAway(Exception):
+class TransportUnavailable(Exception):
     """
     What hands over is out of reach.
 
@@ -26,7 +26,7 @@ class CourierAway(Exception):
     """
 
 
-class Undone(Exception):
+class RollbackNeeded(Exception):
     """
     What an action has begun in the database must be undone.
 
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
     reference: Optional[str] = None
 
 
-class Parcel(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """
     Something that waits for its hand-over.
 

@@ -10,7 +10,8 @@ from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 
-from .common.sql import browse, forget, statement
+from .common.orm import browse, clear_cache
+from .common.sql import cached_query
 from .mixin import MarketingAutomationMixin
 
 
@@ -131,10 +132,10 @@ class PartyUnsubscribedScenario(ModelSQL):
         cursor.execute(*cls._insertion(
                 party=party, scenario=scenario,
                 create_uid=transaction.user, create_date=dt.datetime.now()))
-        forget(cls, Pool().get('party.party'))
+        clear_cache(cls, Pool().get('party.party'))
         return bool(cursor.rowcount)
 
-    @statement
+    @cached_query
     def _insertion(cls, **values):
         table, same = cls.__table__(), cls.__table__()
         return table.insert(

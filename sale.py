@@ -1,7 +1,14 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
-from trytond.pool import PoolMeta
+import datetime as dt
+
+from sql.aggregate import Max
+
+from trytond.model import fields
+from trytond.pool import Pool, PoolMeta
+from trytond.tools import grouped_slice
+from trytond.transaction import Transaction
 
 from .mixin import CompanyTargetMixin
 
@@ -20,3 +27,61 @@ class Sale(CompanyTargetMixin, metaclass=PoolMeta):
     @classmethod
     def marketing_access_groups(cls):
         return super().marketing_access_groups() | {'sale.group_sale'}
+
+
+_SLICE = 500
+
+# The states in which a sale has been agreed upon
+_BOUGHT = ['confirmed', 'processing', 'done']
+
+
+class Party(metaclass=PoolMeta):
+    __name__ = 'party.party'
+
+    last_sale_date = fields.Function(
+        fields.Date(
+            "Last Sale Date",
+            help="When the party bought last."),
+        'get_last_sale_date', searcher='search_last_sale_date')
+
+    @classmethod
+    def _last_sale_dates(cls):
+        "Return the SQL query of the parties and the dates of their last sales"
+        sale = Pool().get('sale.sale').__table__()
+        return sale.select(
+            sale.party.as_('party'),
+            Max(sale.sale_date).as_('date'),
+            where=sale.state.in_(_BOUGHT),
+            group_by=[sale.party])
+
+    @classmethod
+    def get_last_sale_date(cls, parties, name):
+        result = dict.fromkeys(map(int, parties))
+        cursor = Transaction().connection.cursor()
+        for ids in grouped_slice(list(result), _SLICE):
+            query = cls._last_sale_dates()
+            query.where &= fields.SQL_OPERATORS['in'](
+                query.from_[0].party, list(ids))
+            cursor.execute(*query)
+            for party, date in cursor:
+                # SQLite does not know that it is a date
+                if isinstance(date, str):
+                    date = dt.date.fromisoformat(date)
+                result[party] = date
+        return result
+
+    @classmethod
+    def search_last_sale_date(cls, name, clause):
+        Sale = Pool().get('sale.sale')
+        _, operator, value = clause
+        party = cls.__table__()
+        dates = cls._last_sale_dates()
+        if isinstance(value, (list, tuple, set)):
+            value = [Sale.sale_date.sql_format(v) for v in value]
+        elif value is not None:
+            value = Sale.sale_date.sql_format(value)
+        query = party.join(
+            dates, 'LEFT', condition=dates.party == party.id).select(
+            party.id,
+            where=fields.SQL_OPERATORS[operator](dates.date, value))
+        return [('id', 'in', query)]

@@ -8,24 +8,6 @@ from setuptools import setup
 
 MODULE = 'marketing_automation'
 PACKAGE = f'trytond.modules.{MODULE}'
-# The folders of the module
-ROOMS = [
-    'action',
-    'audience',
-    'check',
-    'common',
-    'consent',
-    'execution',
-    'mail',
-    'mail.inbound',
-    'record',
-    'reporting',
-    'scenario',
-    'scenario.exchange',
-    'sms',
-    'template',
-    'tracking',
-    ]
 # The series of Tryton on which the module is tested
 SERIES = '>= 8.0, < 8.3'
 
@@ -42,6 +24,18 @@ def tryton_cfg():
     config = ConfigParser()
     config.read_string(read('tryton.cfg'))
     return config['tryton']
+
+
+def packages():
+    "Return the names of the folders that are packages, within the module"
+    root = os.path.dirname(os.path.abspath(__file__))
+    for folder, folders, files in os.walk(root):
+        # Neither hidden ones nor those of tools have packages
+        folders[:] = sorted(
+            f for f in folders
+            if os.path.exists(os.path.join(folder, f, '__init__.py')))
+        if folder != root:
+            yield os.path.relpath(folder, root).replace(os.sep, '.')
 
 
 def names(value):
@@ -68,15 +62,14 @@ setup(
     author="Marketing Automation contributors",
     keywords='tryton marketing automation',
     package_dir={PACKAGE: '.'},
-    packages=[
-        PACKAGE, *(f'{PACKAGE}.{room}' for room in ROOMS),
-        f'{PACKAGE}.tests'],
+    packages=[PACKAGE, *(f'{PACKAGE}.{name}' for name in packages())],
     package_data={
+        **{f'{PACKAGE}.{name}': [
+                'tryton.cfg', '*.xml', '*.html', 'templates/*']
+            for name in packages()},
         PACKAGE: [
-            'tryton.cfg', 'consent/*.html', 'mail/*.html',
+            'tryton.cfg', '*.xml',
             'view/**/*.xml', 'locale/*.po', 'locale/override/*.po', 'icons/*',
-            'scenario/exchange/templates/*',
-            *names(info.get('xml', '')),
             ],
         f'{PACKAGE}.tests': [
             '*.rst', '*.json', '*.html', '*.mjml', '*.eml', '*.txt',

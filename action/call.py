@@ -13,10 +13,10 @@ from trytond.pyson import Eval
 from trytond.tools import is_instance_method
 from trytond.transaction import Transaction, active_records
 
-from ..common import access as rights
-from ..common.transaction import transient
+from ..common import access
+from ..common.transaction import is_transient
 from ..exceptions import ActivityError
-from ..outcome import Undone, done, failed, skipped
+from ..outcome import RollbackNeeded, done, failed, skipped
 
 
 class Activity(metaclass=PoolMeta):
@@ -62,7 +62,7 @@ class Activity(metaclass=PoolMeta):
         Button = Pool().get('ir.model.button')
         Target = Pool().get(scenario.model)
         for name in Target._buttons:
-            if _is_button(Target, name) and rights.may_click(Target, name):
+            if _is_button(Target, name) and access.may_click(Target, name):
                 attributes = Button.get_view_attributes(Target.__name__, name)
                 selection.append((
                         f'button,{name}', attributes.get('string') or name))
@@ -95,7 +95,7 @@ class Activity(metaclass=PoolMeta):
             kind == 'button'
             and name in Target._buttons
             and _is_button(Target, name)
-            and rights.may_click(Target, name))
+            and access.may_click(Target, name))
 
     def execute_call(self, record_activities):
         "Call it for the records of each company together"
@@ -107,13 +107,13 @@ class Activity(metaclass=PoolMeta):
         with active_records():
             targets = Target.browse(
                 [r.record.record.id for r in record_activities])
-        writable = rights.writable(targets)
+        writable = access.writable_ids(targets)
         states = Target._buttons[name] if kind == 'button' else {}
         outcomes, groups = {}, defaultdict(set)
         for record_activity, target in zip(record_activities, targets):
             if target.id not in writable:
                 outcome = failed('not_allowed')
-            elif any(rights.holds(target, states.get(s))
+            elif any(access.holds(target, states.get(s))
                     for s in ['invisible', 'readonly']):
                 outcome = skipped('not_possible')
             else:
@@ -132,9 +132,9 @@ class Activity(metaclass=PoolMeta):
             try:
                 method(Target.browse(ids))
             except Exception as exception:
-                if transient(exception):
+                if is_transient(exception):
                     raise
-                raise Undone(failed(
+                raise RollbackNeeded(failed(
                         'action_error',
                         getattr(exception, 'message', None)
                         or repr(exception))) from exception

@@ -9,7 +9,7 @@ from trytond.model.exceptions import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 
-from ..common import access as rights
+from ..common import access
 from ..outcome import done, failed, skipped
 
 _ACTIONS = ['add_category', 'remove_category']
@@ -51,7 +51,7 @@ class Activity(metaclass=PoolMeta):
 
     def _check_category(self, model):
         pool = Pool()
-        rights.check_write(
+        access.check_write(
             pool.get(model), pool.get('party.party'), ['categories'])
 
     def execute_add_category(self, record_activities):

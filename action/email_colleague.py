@@ -14,17 +14,18 @@ from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, active_records, check_access, without_check_access)
 
-from ..common import field_path as paths
-from ..common.transaction import is_database, transient
+from ..common import field_path
+from ..common.access import Access, Refused, is_offered
+from ..common.address import AddressError, address_of, envelope_address
+from ..common.text import one_line
+from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.activity import Draft, sender
-from ..mail.message import address_of, compose, one_line
-from ..mail.smtp import AddressError, Session, envelope_address
-from ..outcome import Parcel, failed, skipped
-from ..template.value import Refused
-from ..template.view import Access, is_offered
-from ..tracking import url as tracking
+from ..mail.draft import Draft, sender
+from ..mail.message import compose
+from ..mail.smtp import Session
+from ..outcome import OutgoingMessage, failed, skipped
+from ..tracking import url
 
 _PARTY = 'marketing_party'
 _RELATIONS = {'res.user', 'company.employee', 'party.party'}
@@ -159,7 +160,7 @@ class Activity(metaclass=PoolMeta):
             else:
                 outcomes[record_activity.id] = skipped(recipient)
         for language, group in groups.items():
-            for letter in self._drafts(Letter, language, group):
+            for letter in self._drafts(ColleagueMail, language, group):
                 outcomes[letter.id] = letter.finish(
                     recipients[letter.id], replies.get(letter.target.id))
         return outcomes
@@ -172,7 +173,7 @@ class Activity(metaclass=PoolMeta):
         targets = {r.id: r.record.record for r in record_activities}
         values = {}
         if self.colleague:
-            values = paths.follow(list(targets.values()), self.colleague)
+            values = field_path.follow(list(targets.values()), self.colleague)
         found = {
             id_: values.get(target.id) or self.colleague_user
             for id_, target in targets.items()}
@@ -276,7 +277,7 @@ class RecordActivity(metaclass=PoolMeta):
         return super()._retryable_reasons() | {'no_colleague'}
 
 
-class Letter(Draft):
+class ColleagueMail(Draft):
     "A mail to a colleague, in which nothing is tracked"
 
     def _tracked_urls(self):
@@ -297,7 +298,7 @@ class Letter(Draft):
             return failed('address_invalid', one_line(recipient.address))
         message_id = (
             self.record_activity.message_id
-            or headers.message_id(tracking.base()))
+            or headers.message_id(url.base()))
         from_ = self.activity.email_from or sender()
         title = one_line(self.short.replace(self.title, str))
         try:
@@ -306,10 +307,10 @@ class Letter(Draft):
                 self.short.replace(self.page.html(), str),
                 self._headers(message_id, reply))
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
             return failed('message_invalid', repr(exception))
-        return Parcel(
+        return OutgoingMessage(
             recipient=address, content=message, message_id=message_id,
             sender=address_of(sender() or from_), subject=title)
 

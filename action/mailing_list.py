@@ -15,13 +15,14 @@ from trytond.pyson import Eval
 from trytond.tools.email_ import normalize_email, set_from_header
 from trytond.transaction import Transaction, inactive_records
 
+from ..common.address import AddressError, address_of, envelope_address
+from ..common.text import one_line
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.activity import sender
-from ..mail.message import address_of, one_line
-from ..mail.smtp import AddressError, Session, envelope_address
-from ..outcome import Outcome, Parcel, done, failed, skipped
-from ..tracking import url as tracking
+from ..mail.draft import sender
+from ..mail.smtp import Session
+from ..outcome import Outcome, OutgoingMessage, done, failed, skipped
+from ..tracking import url
 
 
 class Activity(metaclass=PoolMeta):
@@ -182,7 +183,7 @@ class Activity(metaclass=PoolMeta):
         message, title = subscriber.get_email_subscribe()
         message_id = (
             record_activity.message_id
-            or headers.message_id(tracking.base()))
+            or headers.message_id(url.base()))
         set_from_header(message, sender(), sender())
         message['To'] = subscriber.email
         message['Subject'] = title = one_line(title)
@@ -190,7 +191,7 @@ class Activity(metaclass=PoolMeta):
         message['Message-ID'] = message_id
         # https://www.rfc-editor.org/rfc/rfc3834#section-5
         message['Auto-Submitted'] = 'auto-generated'
-        return Parcel(
+        return OutgoingMessage(
             recipient=subscriber.email,
             content=message,
             message_id=message_id,

@@ -7,76 +7,19 @@ Sale opportunities: as targets, and the action that creates and changes them.
 from collections import defaultdict
 
 from trytond.i18n import gettext
-from trytond.model import Unique, fields
+from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import Transaction, active_records
 
-from ..common import field_path as paths
+from ..common import field_path
+from ..common.access import VirtualReaders
 from ..exceptions import ActivityError
-from ..mixin import CompanyTargetMixin, Readers
 from ..outcome import Outcome, done, failed, skipped
-from ..template import field_text as wording
+from ..template import field_text
 
 _EMPLOYEES = ['company.employee', 'res.user']
 _TEXTS = ['opportunity_description', 'opportunity_comment']
-
-
-class Opportunity(CompanyTargetMixin, metaclass=PoolMeta):
-    __name__ = 'sale.opportunity'
-
-    marketing_record_activity = fields.Many2One(
-        'marketing.automation.record.activity', "Marketing Record Activity",
-        readonly=True, ondelete='SET NULL',
-        help="What has created the opportunity.")
-    marketing_origin = fields.Function(
-        fields.Char(
-            "Marketing Scenario",
-            states={
-                'invisible': ~Eval('marketing_origin'),
-                },
-            help="The scenario and the activity which have created the "
-            "opportunity."),
-        'get_marketing_origin')
-
-    @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        t = cls.__table__()
-        cls._sql_constraints += [
-            ('marketing_record_activity_unique',
-                Unique(t, t.marketing_record_activity),
-                'marketing_automation'
-                '.msg_opportunity_record_activity_unique'),
-            ]
-
-    def get_marketing_origin(self, name):
-        if self.marketing_record_activity:
-            activity = self.marketing_record_activity.activity
-            return f'{activity.scenario.rec_name} - {activity.rec_name}'
-
-    @classmethod
-    def copy(cls, opportunities, default=None):
-        default = default.copy() if default is not None else {}
-        default.setdefault('marketing_record_activity')
-        return super().copy(opportunities, default=default)
-
-    @classmethod
-    def marketing_party_required(cls):
-        # Leads can be worked on without one
-        return False
-
-    @classmethod
-    def get_marketing_party(cls, opportunities, name):
-        return {o.id: o.party.id if o.party else None for o in opportunities}
-
-    @classmethod
-    def search_marketing_party(cls, name, clause):
-        return [('party' + clause[0][len(name):], *clause[1:])]
-
-    @classmethod
-    def marketing_access_groups(cls):
-        return super().marketing_access_groups() | {'sale.group_sale'}
 
 
 class Activity(metaclass=PoolMeta):
@@ -150,7 +93,7 @@ class Activity(metaclass=PoolMeta):
     @classmethod
     def validate_fields(cls, activities, field_names):
         super().validate_fields(activities, field_names)
-        wording.check(activities, _TEXTS, field_names)
+        field_text.check(activities, _TEXTS, field_names)
         cls.check_opportunity(activities, field_names)
 
     @classmethod
@@ -362,7 +305,7 @@ class Activity(metaclass=PoolMeta):
         return {
             id_: value.employee if value and value.__name__ == 'res.user'
             else value
-            for id_, value in paths.follow(
+            for id_, value in field_path.follow(
                 targets, self.opportunity_employee_path).items()}
 
     @classmethod
@@ -380,9 +323,9 @@ class Activity(metaclass=PoolMeta):
             activity = self.__class__(self.id)
             targets = Target.browse(
                 [r.record.record.id for r in record_activities])
-            readers = Readers()
+            readers = VirtualReaders()
             return {
-                record_activity.id: wording.words(
+                record_activity.id: field_text.words(
                     activity, _TEXTS, target, readers.access(target))
                 for record_activity, target in zip(
                     record_activities, targets)}

@@ -14,13 +14,14 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction, active_records, check_access
 
 from ..common import access as rights
-from ..common.transaction import is_database, transient, words_of
+from ..common.access import Access, VirtualReaders
+from ..common.error import error_text
+from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError, ValueInvalidError
-from ..mixin import Readers
-from ..outcome import Undone, done, failed
-from ..template import expression
+from ..outcome import RollbackNeeded, done, failed
+from ..template import expression as sandbox
 from ..template.conversion import Converter, is_settable
-from ..template.view import Access, View
+from ..template.view import View
 
 
 class Activity(metaclass=PoolMeta):
@@ -77,25 +78,25 @@ class Activity(metaclass=PoolMeta):
         converter = Converter(Model)
         for value in self.values:
             try:
-                expression.check(
+                sandbox.check(
                     value.expression, Model, self.email_context(None).keys())
-                if expression.is_constant(value.expression):
+                if sandbox.is_constant(value.expression):
                     subjects = [None]
                 else:
                     subjects = [View(r, access) for r in records]
                 for subject in subjects:
-                    converter.convert(value.field, expression.evaluate(
+                    converter.convert(value.field, sandbox.evaluate(
                             value.expression, self.email_context(subject)),
                         access)
             except Exception as exception:
-                if transient(exception) or is_database(exception):
+                if is_transient(exception) or is_database(exception):
                     raise
                 raise ValueInvalidError(gettext(
                         'marketing_automation.msg_value_invalid',
                         activity=self.rec_name,
                         field=Model.__names__(value.field)['field'],
                         expression=value.expression,
-                        error=words_of(exception))) from exception
+                        error=error_text(exception))) from exception
 
     def check_ready(self):
         super().check_ready()
@@ -121,8 +122,8 @@ class Activity(metaclass=PoolMeta):
                     [r.id for r in record_activities],
                     Target.browse(
                         [r.record.record.id for r in record_activities])))
-        writable = rights.writable(list(targets.values()))
-        readers, converter = Readers(), Converter(Target)
+        writable = rights.writable_ids(list(targets.values()))
+        readers, converter = VirtualReaders(), Converter(Target)
         outcomes, groups = {}, defaultdict(list)
         for id_, target in targets.items():
             if target.id not in writable:
@@ -132,9 +133,9 @@ class Activity(metaclass=PoolMeta):
                 values = self._new_values(
                     target, readers.access(target), converter)
             except Exception as exception:
-                if transient(exception) or is_database(exception):
+                if is_transient(exception) or is_database(exception):
                     raise
-                outcomes[id_] = failed('value_error', words_of(exception))
+                outcomes[id_] = failed('value_error', error_text(exception))
             else:
                 company = target.marketing_access_context.get('company')
                 groups[company, values].append(target.id)
@@ -156,7 +157,7 @@ class Activity(metaclass=PoolMeta):
                         record=target.rec_name,
                         **target.__names__(name)))
             values.append((name, converter.convert(
-                        name, expression.evaluate(value.expression, context),
+                        name, sandbox.evaluate(value.expression, context),
                         access)))
         return tuple(values)
 
@@ -168,10 +169,11 @@ class Activity(metaclass=PoolMeta):
                 # A target may be there twice
                 Target.write(Target.browse(sorted(set(ids))), values)
             except Exception as exception:
-                if transient(exception):
+                if is_transient(exception):
                     raise
-                raise Undone(
-                    failed('value_error', words_of(exception))) from exception
+                raise RollbackNeeded(
+                    failed('value_error', error_text(exception))
+                    ) from exception
 
 
 class ActivityValue(ModelSQL, ModelView):

@@ -16,17 +16,18 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Date, Eval, If
 from trytond.transaction import Transaction, active_records
 
-from ..common import field_path as paths
-from ..common.transaction import explained
+from ..common import field_path
+from ..common.access import VirtualReaders
+from ..common.error import raise_as
 from ..exceptions import ActivityError
-from ..mixin import Readers, TargetMixin
+from ..mixin import TargetReferenceMixin
 from ..outcome import Outcome, done, skipped
-from ..template import field_text as wording
+from ..template import field_text
 
 _RESPONSIBLES = ['res.user', 'company.employee']
 
 
-class ToDo(Workflow, TargetMixin, ModelSQL, ModelView):
+class ToDo(Workflow, TargetReferenceMixin, ModelSQL, ModelView):
     "What a user has to do for a record of a scenario"
     __name__ = 'marketing.automation.todo'
     _rec_name = 'subject'
@@ -288,7 +289,8 @@ class Activity(metaclass=PoolMeta):
     @classmethod
     def validate_fields(cls, activities, field_names):
         super().validate_fields(activities, field_names)
-        wording.check(activities, ['todo_subject', 'todo_note'], field_names)
+        field_text.check(
+            activities, ['todo_subject', 'todo_note'], field_names)
         cls.check_todo_user_path(activities, field_names)
 
     @classmethod
@@ -303,10 +305,10 @@ class Activity(metaclass=PoolMeta):
     def check_path(self, name, targets):
         "Ensure that the field (name) has a path to one of the models"
         path = getattr(self, name)
-        with explained(
+        with raise_as(
                 ActivityError, 'msg_activity_path',
                 activity=self.rec_name, path=path, **self.__names__(name)):
-            paths.check(Pool().get(self.root.model), path, targets)
+            field_path.check(Pool().get(self.root.model), path, targets)
 
     def execute_todo(self, record_activities):
         """
@@ -356,9 +358,9 @@ class Activity(metaclass=PoolMeta):
         with Transaction().set_context(**context), active_records():
             activity = self.__class__(self.id)
             targets = Target.browse([r.record.record.id for r, _ in group])
-            readers = Readers()
+            readers = VirtualReaders()
             for (record_activity, user), target in zip(group, targets):
-                texts = wording.words(
+                texts = field_text.words(
                     activity, ['todo_subject', 'todo_note'], target,
                     readers.access(target))
                 if isinstance(texts, Outcome):
@@ -382,7 +384,7 @@ class Activity(metaclass=PoolMeta):
         "Return a dictionary of the user, or None, of each target"
         found = dict.fromkeys(t.id for t in targets)
         if self.todo_user_path:
-            found = paths.follow(targets, self.todo_user_path)
+            found = field_path.follow(targets, self.todo_user_path)
         users = self._employee_users({
                 e.id for e in found.values()
                 if e and e.__name__ == 'company.employee'})
@@ -432,24 +434,6 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _retryable_reasons(cls):
         return super()._retryable_reasons() | {'no_responsible'}
-
-
-class Rule(metaclass=PoolMeta):
-    __name__ = 'ir.rule'
-
-    @classmethod
-    def _get_context(cls, model_name):
-        context = super()._get_context(model_name)
-        if model_name == 'marketing.automation.todo':
-            context['user_id'] = Transaction().user
-        return context
-
-    @classmethod
-    def _get_cache_key(cls, model_names):
-        key = super()._get_cache_key(model_names)
-        if 'marketing.automation.todo' in model_names:
-            key = (*key, Transaction().user)
-        return key
 
 
 class Replace(metaclass=PoolMeta):

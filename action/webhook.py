@@ -16,14 +16,14 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import Transaction, active_records
 
-from ..common.transaction import is_database, transient, words_of
+from ..common.access import Access, Refused, VirtualReaders, is_offered
+from ..common.error import error_text
+from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
-from ..mixin import Readers
-from ..outcome import Parcel, failed
+from ..outcome import OutgoingMessage, failed
 from ..template.conversion import plain
-from ..template.value import Refused
-from ..template.view import Access, View, _read, is_offered
-from .webhook_client import ConfigurationError, Courier, check_url, secrets
+from ..template.view import View, _read
+from .webhook_client import ConfigurationError, Transport, check_url, secrets
 
 
 class Activity(metaclass=PoolMeta):
@@ -119,7 +119,7 @@ class Activity(metaclass=PoolMeta):
     # Execution
 
     def courier_webhook(self):
-        return Courier()
+        return Transport()
 
     def execute_webhook(self, record_activities):
         "Return the parcels with the messages"
@@ -134,7 +134,7 @@ class Activity(metaclass=PoolMeta):
             Target = record_activities[0].record.record.__class__
             targets = Target.browse(
                 [r.record.record.id for r in record_activities])
-        readers = Readers()
+        readers = VirtualReaders()
         now = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
         outcomes = {}
         for record_activity, target in zip(record_activities, targets):
@@ -144,15 +144,15 @@ class Activity(metaclass=PoolMeta):
                 content = self._webhook_message(
                     record_activity.record, target, readers.access(target))
             except Exception as exception:
-                if transient(exception) or is_database(exception):
+                if is_transient(exception) or is_database(exception):
                     raise
                 outcomes[record_activity.id] = failed(
                     'message_invalid',
-                    words_of(exception))
+                    error_text(exception))
                 continue
             content['id'] = message_id
             content['timestamp'] = now.isoformat()
-            outcomes[record_activity.id] = Parcel(
+            outcomes[record_activity.id] = OutgoingMessage(
                 recipient=self.webhook_url,
                 content=json.dumps(
                     content, ensure_ascii=False, sort_keys=True).encode(),

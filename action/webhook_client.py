@@ -28,7 +28,7 @@ from trytond.i18n import gettext
 
 from ..outcome import done, failed, postponed
 
-__all__ = ['ConfigurationError', 'Courier', 'check_url', 'secrets', 'sign']
+__all__ = ['ConfigurationError', 'Transport', 'check_url', 'secrets', 'sign']
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class _Connection(http.client.HTTPSConnection):
             raise
 
 
-class Courier:
+class Transport:
     """
     Posts the parcels; none of them is sent twice in a row.
 

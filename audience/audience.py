@@ -12,7 +12,8 @@ from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
 from ..common.domain import check_fields, decode, describe
-from ..common.transaction import explained, savepoint, transient
+from ..common.error import raise_as
+from ..common.transaction import is_transient, savepoint
 from ..exceptions import AudienceError
 
 
@@ -161,7 +162,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
             return describe(
                 Pool().get(self.model), decode(self.search_text))
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
 
     @fields.depends('model', 'source', 'match', 'rules', 'search_text')
@@ -174,7 +175,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
                 return self._Target.search(
                     self._checked_domain(), count=True)
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             # What is wrong is told when it is saved
 
@@ -226,7 +227,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
 
     def _check(self):
         "Ensure that it can be searched by who saves it"
-        with explained(
+        with raise_as(
                 AudienceError, 'msg_audience_invalid',
                 audience=self.rec_name):
             domain = self._checked_domain()

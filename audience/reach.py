@@ -20,7 +20,7 @@ from trytond.pyson import Bool, Eval, PYSONEncoder
 from trytond.transaction import Transaction, check_access, without_check_access
 
 from ..common.domain import NOBODY, check_fields
-from ..common.transaction import savepoint, transient
+from ..common.transaction import is_transient, savepoint
 from ..record import key
 
 __all__ = ['PARTS']
@@ -35,8 +35,8 @@ def _integer(string, help):
     return fields.Function(fields.Integer(string, help=help), 'get_reach')
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioReach:
+    __slots__ = ()
 
     reach_matching = _integer(
         "Match",
@@ -137,7 +137,7 @@ class Scenario(metaclass=PoolMeta):
             with savepoint():
                 numbers = self.reach()
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             # What is wrong is told by the validation, or by the problem of
             # the scenario
@@ -223,7 +223,7 @@ def _opener(part):
 
 
 for _part in PARTS:
-    setattr(Scenario, f'open_{_part}', _opener(_part))
+    setattr(ScenarioReach, f'open_{_part}', _opener(_part))
 
 
 @contextmanager

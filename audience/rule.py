@@ -13,7 +13,7 @@ from trytond.pyson import Date, DateTime, Eval
 from trytond.tools import escape_wildcard
 
 from ..exceptions import AudienceError
-from . import rule_field as audience_field
+from . import rule_field
 
 _COMPARED = {
     'equal': '=', 'not_equal': '!=', 'less': '<', 'at_most': '<=',
@@ -93,7 +93,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
 
     @property
     def _Related(self):
-        return audience_field.target(self._Model, self.field)
+        return rule_field.target(self._Model, self.field)
 
     @fields.depends('model', 'field')
     def on_change_with_related(self, name=None):
@@ -101,7 +101,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
 
     @fields.depends('model', 'field', 'detail', 'operator')
     def on_change_with_value(self, name=None):
-        return audience_field.value_of(self._kind(), self.operator)
+        return rule_field.value_of(self._kind(), self.operator)
 
     def _kind(self):
         "Return the kind of what the rule asks for, None if there is none"
@@ -109,27 +109,27 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
         if Model and self.detail and self._Related:
             Model, name = self._Related, self.detail
         if Model and name:
-            return audience_field.kinds(Model, self._Model).get(name)
+            return rule_field.kinds(Model, self._Model).get(name)
 
     @fields.depends('model')
     def get_fields(self):
         if not self.model:
             return []
         return _labels(
-            self._Model, audience_field.kinds(self._Model, self._Model))
+            self._Model, rule_field.kinds(self._Model, self._Model))
 
     @fields.depends('model', 'field')
     def get_details(self):
         details = []
         if Related := self._Related:
-            details = _labels(Related, audience_field.kinds(
+            details = _labels(Related, rule_field.kinds(
                     Related, self._Model, through=False))
         return [(None, "")] + details
 
     @fields.depends('model', 'field', 'detail')
     def get_operators(self):
-        operators = audience_field.OPERATORS.get(self._kind(), [])
-        if not audience_field.parent_name(self._Asked):
+        operators = rule_field.OPERATORS.get(self._kind(), [])
+        if not rule_field.parent_name(self._Asked):
             operators = [o for o in operators if not o.endswith('below')]
         return [(o, _operator(o)) for o in operators]
 
@@ -137,7 +137,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
     def _Asked(self):
         "The model of the records which the rule chooses"
         if self.detail and self._Related:
-            return audience_field.target(self._Related, self.detail)
+            return rule_field.target(self._Related, self.detail)
         return self._Related
 
     @fields.depends('model', 'field', 'detail')
@@ -317,8 +317,8 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
             case 'below':
                 return (
                     name, 'child_of', ids,
-                    audience_field.parent_name(
-                        audience_field.target(Model, name)))
+                    rule_field.parent_name(
+                        rule_field.target(Model, name)))
             case 'contains':
                 text = escape_wildcard(self.text or '')
                 return (name, 'where', [('rec_name', 'ilike', f'%{text}%')])

@@ -8,7 +8,7 @@ from trytond.model import ModelStorage, fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction, check_access
 
-from ..template.view import Access, is_offered
+from ..common.access import Access, is_offered
 
 __all__ = ['OPERATORS', 'VALUES', 'kinds', 'parent_name', 'target']
 

@@ -16,7 +16,7 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.domain import NOBODY, decode, describe
-from ..common.transaction import savepoint, transient
+from ..common.transaction import is_transient, savepoint
 from .audience import AudienceUserMixin
 
 
@@ -29,9 +29,7 @@ def _audience(string, model, help):
         help=help)
 
 
-class Scenario(AudienceUserMixin, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
-
+class ScenarioUse(AudienceUserMixin):
     audience = _audience(
         "Audience", Eval('model', -1),
         "The records that enter the scenario.\n"
@@ -150,7 +148,7 @@ class Scenario(AudienceUserMixin, metaclass=PoolMeta):
             with savepoint():
                 return describe(Pool().get(self.model), decode(domain))
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             # What is wrong is told by the validation
 

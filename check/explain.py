@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction, inactive_records
 
 from ..execution.gates import GATES
@@ -39,8 +39,8 @@ class Check(NamedTuple):
     subject: Optional[str] = None
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioExplain:
+    __slots__ = ()
 
     def check_running(self):
         "Return the check whether the scenario runs"
@@ -52,8 +52,8 @@ class Scenario(metaclass=PoolMeta):
             else gettext('marketing_automation.msg_why_inactive'))
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityExplain:
+    __slots__ = ()
 
     def check_recipient(self, record_activity):
         """
@@ -80,8 +80,8 @@ class Activity(metaclass=PoolMeta):
         return {**numbers, **outcomes}[record_activity.id]
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordExplain:
+    __slots__ = ()
 
     @classmethod
     def enter_checks(cls, scenario, target):
@@ -152,8 +152,8 @@ class Record(metaclass=PoolMeta):
                 'blocked': False, 'test': False})
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityExplain:
+    __slots__ = ()
 
     @classmethod
     def _gate_names(cls):
@@ -248,14 +248,14 @@ class RecordActivity(metaclass=PoolMeta):
         return '\n'.join(filter(None, [reasons.get(reason, reason), detail]))
 
 
-class Answer(NamedTuple):
+class Explanation(NamedTuple):
     "What is told about a record and a scenario"
     text: str
     checks: list
     at: Optional[dt.datetime] = None
 
 
-class Question:
+class Explainer:
     "Why something happens in the scenario to the target, or why not"
 
     def __init__(self, scenario, target, activity=None):
@@ -294,9 +294,9 @@ class Question:
         for activity in self._first_activities():
             checks += self.RecordActivity.imagine(record, activity).checks()
         if closed:
-            return Answer(self._say('stays_out', reason=_words(closed)),
+            return Explanation(self._say('stays_out', reason=_words(closed)),
                 checks)
-        return Answer(
+        return Explanation(
             self._say('enters'), checks,
             _next_run('marketing.automation.scenario|trigger'))
 
@@ -364,13 +364,14 @@ class Question:
                     not best[1] or answer[1] < best[1]):
                 best = answer
         if waiting and running.result != 'passed':
-            return Answer(self._say('stopped', reason=_words(running)), checks)
+            return Explanation(
+                self._say('stopped', reason=_words(running)), checks)
         if best:
-            return Answer(best[0], checks, best[1])
+            return Explanation(best[0], checks, best[1])
         if record.end_reason or record.blocked:
-            return Answer(
+            return Explanation(
                 self._say('ended', reason=self._end(record)), checks)
-        return Answer(self._say('nothing'), checks)
+        return Explanation(self._say('nothing'), checks)
 
     def _comes(self, step, waits):
         "Return what is told about what comes, and when it does"

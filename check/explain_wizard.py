@@ -13,8 +13,8 @@ from trytond.transaction import (
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..exceptions import ScenarioError
-from ..mixin import TargetMixin
-from .explain import Question
+from ..mixin import TargetReferenceMixin
+from .explain import Explainer
 
 
 class Why(Wizard):
@@ -93,7 +93,7 @@ class Why(Wizard):
                 activity = (
                     Activity(asked['activity']) if asked.get('activity')
                     else None)
-            answer = Question(
+            answer = Explainer(
                 Scenario(scenario.id), target.__class__(target.id),
                 activity).answer()
             return {
@@ -125,7 +125,7 @@ class Why(Wizard):
             return target
 
 
-class WhyAsk(TargetMixin, ModelView):
+class WhyAsk(TargetReferenceMixin, ModelView):
     __name__ = 'marketing.automation.why.ask'
 
     model = fields.Char("Model", readonly=True)
@@ -154,7 +154,7 @@ class WhyAsk(TargetMixin, ModelView):
         self.activity = None
 
 
-class WhyAnswer(TargetMixin, ModelView):
+class WhyAnswer(TargetReferenceMixin, ModelView):
     __name__ = 'marketing.automation.why.answer'
 
     scenario = fields.Many2One(

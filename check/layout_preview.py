@@ -8,18 +8,19 @@ import html
 
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 
-from ..common.transaction import is_database, transient, words_of
-from ..mixin import TargetMixin
+from ..common.error import error_text
+from ..common.transaction import is_database, is_transient
+from ..mixin import TargetReferenceMixin
 from .preview import Both, Preview, Sample
 from .preview_form import newest, page_of
 
 _WRITTEN = ['name', 'html', 'sender', 'unsubscribe']
 
 
-class Layout(TargetMixin, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.layout'
+class LayoutPreview(TargetReferenceMixin):
+    __slots__ = ()
 
     preview_record = fields.Function(
         fields.Reference(
@@ -77,9 +78,9 @@ class Layout(TargetMixin, metaclass=PoolMeta):
             sample.render(Both(record))
             return sample.preview()
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
-            return Preview(failure=words_of(exception))
+            return Preview(failure=error_text(exception))
 
 
 def _sample_text():

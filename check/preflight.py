@@ -15,14 +15,15 @@ from sql.aggregate import Count
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
 from trytond.model.exceptions import AccessError
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Bool, Eval, If
 from trytond.transaction import Transaction, check_access, without_check_access
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
-from ..common.transaction import transient, words_of
+from ..common.error import error_text
+from ..common.transaction import is_transient
 from ..exceptions import PreflightError
-from ..mixin import TargetMixin
+from ..mixin import TargetReferenceMixin
 
 __all__ = ['Problem']
 
@@ -55,8 +56,8 @@ class Message(NamedTuple):
     preview: object
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioPreflight:
+    __slots__ = ()
 
     @classmethod
     def __setup__(cls):
@@ -78,11 +79,11 @@ class Scenario(metaclass=PoolMeta):
             self.__class__.check_ready([self])
             self._check_reach()
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             problems.append(Problem(
                     'error',
-                    words_of(exception)))
+                    error_text(exception)))
             return problems
         Model = Pool().get(self.model)
         words = Model.__names__()
@@ -99,8 +100,8 @@ class Scenario(metaclass=PoolMeta):
         return problems
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityPreflight:
+    __slots__ = ()
 
     @classmethod
     def count_due(cls, scenario, until):
@@ -172,7 +173,7 @@ class Audience:
         return ids[::max(math.ceil(len(ids) / _SAMPLE), 1)]
 
 
-class Flight:
+class Preflight:
     "What the scenario would send, and what is wrong with it"
 
     def __init__(self, scenario):
@@ -300,7 +301,7 @@ class PreflightWizard(Wizard):
     run = StateTransition()
 
     def default_check(self, fields):
-        flight = Flight(self.record)
+        flight = Preflight(self.record)
         day, week = flight.forecast(_DAY), flight.forecast(_WEEK)
         return {
             'scenario': self.record.id,
@@ -325,7 +326,7 @@ class PreflightWizard(Wizard):
             }
 
     def transition_run(self):
-        flight = Flight(self.record)
+        flight = Preflight(self.record)
         if flight.errors:
             raise PreflightError(gettext(
                     'marketing_automation.msg_preflight_errors',
@@ -406,7 +407,7 @@ class PreflightProblem(ModelView):
             ]
 
 
-class PreflightMessage(TargetMixin, ModelView):
+class PreflightMessage(TargetReferenceMixin, ModelView):
     __name__ = 'marketing.automation.preflight.message'
 
     activity = fields.Many2One(

@@ -7,15 +7,14 @@ What a record would get, without anything being sent or stored.
 from typing import NamedTuple, Optional
 
 from trytond.model import ModelStorage
-from trytond.pool import PoolMeta
 from trytond.transaction import (
     Transaction, active_records, without_check_access)
 
-from ..common.transaction import is_database, transient
-from ..mail.activity import Draft
-from ..mail.message import Page, one_line, text_of
-from ..mixin import Readers
-from ..template.view import Access
+from ..common.access import Access, VirtualReaders
+from ..common.text import one_line
+from ..common.transaction import is_database, is_transient
+from ..mail.draft import Draft
+from ..mail.page import Page, text_of
 from ..tracking import url as tracking
 
 # Where the links lead that can only be made for a mail that is sent
@@ -93,7 +92,7 @@ class Both:
     "What may be read both by the virtual reader and by the user"
 
     def __init__(self, target):
-        self._accesses = [Readers().access(target), Access.user()]
+        self._accesses = [VirtualReaders().access(target), Access.user()]
 
     def check_field(self, Model, name):
         for access in self._accesses:
@@ -104,8 +103,8 @@ class Both:
             access.check_record(record)
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityPreview:
+    __slots__ = ()
 
     def preview(self, target, language=None):
         """
@@ -139,7 +138,7 @@ class Activity(metaclass=PoolMeta):
         try:
             return Preview(text=activity._sms_render(target, access))
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
             return Preview(failure=activity.template_failure(
                     'sms_text', exception, target))

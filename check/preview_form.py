@@ -9,12 +9,13 @@ from urllib.parse import quote, urlencode
 
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.transaction import Transaction, check_access, without_check_access
 from trytond.url import http_host
 
-from ..common.transaction import is_database, transient, words_of
+from ..common.error import error_text
+from ..common.transaction import is_database, is_transient
 from ..template.insertable import offers, readers
 from .preview import Preview
 
@@ -24,8 +25,8 @@ _WRITTEN = {
     'layout', 'parent', 'name', 'preview_record', 'preview_language'}
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityPreviewForm:
+    __slots__ = ()
 
     _states = {
         'invisible': ~Eval('action').in_(_ACTIONS),
@@ -128,7 +129,7 @@ class Activity(metaclass=PoolMeta):
             return newest(
                 Pool().get(scenario.model), scenario.decode_domain(), [])
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
 
     # The preview
@@ -150,10 +151,10 @@ class Activity(metaclass=PoolMeta):
             return self.preview(
                 record, getattr(self, 'preview_language', None) or None)
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
             return Preview(
-                failure=words_of(exception))
+                failure=error_text(exception))
 
     @fields.depends('action', 'email_title', 'email_template', 'sms_text')
     def _has_text(self):

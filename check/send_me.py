@@ -6,22 +6,23 @@ Send an e-mail to who writes it.
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.transaction import Transaction
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
+from ..common.address import AddressError, address_of, envelope_address
+from ..common.text import one_line
 from ..exceptions import SendMeError
 from ..mail import headers
-from ..mail.activity import sender
-from ..mail.message import address_of, compose, one_line
-from ..mail.smtp import AddressError, envelope_address
-from ..outcome import CourierAway, Parcel
-from ..tracking import url as tracking
+from ..mail.draft import sender
+from ..mail.message import compose
+from ..outcome import OutgoingMessage, TransportUnavailable
+from ..tracking import url
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivitySendMe:
+    __slots__ = ()
 
     @classmethod
     def __setup__(cls):
@@ -64,8 +65,8 @@ class Activity(metaclass=PoolMeta):
             'marketing_automation.msg_send_me_subject',
             subject=preview.subject)
         message_id = headers.message_id(
-            tracking.base() or 'http://localhost')
-        self._hand_over(Parcel(
+            url.base() or 'http://localhost')
+        self._hand_over(OutgoingMessage(
                 recipient=address,
                 content=compose(
                     sender() or from_, from_, user.name, address,
@@ -95,7 +96,7 @@ class Activity(metaclass=PoolMeta):
         try:
             with self.courier_send_email() as courier:
                 outcome = courier.send(parcel)
-        except CourierAway as exception:
+        except TransportUnavailable as exception:
             error = str(exception)
         else:
             if outcome.state == 'done':

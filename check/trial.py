@@ -16,7 +16,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Bool, Eval
 from trytond.transaction import Transaction, without_check_access
 
-from ..common.sql import forget
+from ..common.orm import clear_cache
 from ..exceptions import TestError
 from ..execution import claim
 from ..execution.run import Run
@@ -47,13 +47,13 @@ class Trial(Run):
         # Also a scenario which does not run is tested
         return True
 
-    def go_away(self, exception):
+    def pause_transport(self, exception):
         # Who tests is told, nobody else
         self.away = exception
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioTrial:
+    __slots__ = ()
 
     test_count = fields.Function(
         fields.Integer(
@@ -119,8 +119,8 @@ class Scenario(metaclass=PoolMeta):
         return super().on_delete(scenarios)
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityTrial:
+    __slots__ = ()
 
     @classmethod
     def _test_actions(cls):
@@ -155,8 +155,8 @@ class Activity(metaclass=PoolMeta):
         return super().tracked_urls(record_activity)
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordTrial:
+    __slots__ = ()
 
     test_recipient = fields.Char(
         "Test Recipient", readonly=True,
@@ -282,8 +282,8 @@ class Record(metaclass=PoolMeta):
             cls.delete(records)
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityTrial:
+    __slots__ = ()
 
     content = fields.Function(
         fields.Text(
@@ -348,7 +348,7 @@ class RecordActivity(metaclass=PoolMeta):
                     raise TestError(gettext(
                             'marketing_automation.msg_test_courier_away',
                             error=str(trial.away)))
-        forget(cls)
+        clear_cache(cls)
 
     def _test_dates(self):
         "Return the dates at which something happens to it"

@@ -12,9 +12,9 @@ from trytond.transaction import Transaction, without_check_access
 from trytond.wizard import (
     Button, StateAction, StateTransition, StateView, Wizard)
 
+from ..common.address import AddressError, envelope_address
 from ..exceptions import TestError
-from ..mail.smtp import AddressError, envelope_address
-from ..mixin import TargetMixin
+from ..mixin import TargetReferenceMixin
 
 
 class Test(Wizard):
@@ -144,7 +144,7 @@ class TestStart(ModelView):
         return False
 
 
-class TestRecord(TargetMixin, ModelView):
+class TestRecord(TargetReferenceMixin, ModelView):
     __name__ = 'marketing.automation.test.record'
 
     model = fields.Char("Model", readonly=True)

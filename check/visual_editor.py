@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import Transaction
 
@@ -96,13 +95,11 @@ class Editable:
                             lost=', '.join(sorted(lost))))
 
 
-class Layout(Editable, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.layout'
+class LayoutVisualEditor(Editable):
     _sources = {'html'}
 
 
-class Activity(Editable, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityVisualEditor(Editable):
     _sources = {'email_template'}
 
     email_editable = fields.Function(

@@ -9,7 +9,6 @@ import re
 import lxml.html
 
 from trytond.i18n import gettext
-from trytond.pool import PoolMeta
 
 # From this size on Gmail shows only the beginning
 MAX_SIZE = 102 * 1024
@@ -21,8 +20,8 @@ _LENGTH = 60
 _EXPRESSION = re.compile(r'\$(?:\{|%7b)', re.IGNORECASE)
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityWarning:
+    __slots__ = ()
 
     def preview_warnings(self, preview):
         """

@@ -13,7 +13,7 @@ from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
 from trytond.transaction import check_access
 
-from ..template.view import is_offered
+from .access import is_offered
 
 __all__ = ['NOBODY', 'check_fields', 'decode', 'describe']
 

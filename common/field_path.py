@@ -9,7 +9,7 @@ from trytond.model import Model as BaseModel
 from trytond.pool import Pool
 from trytond.transaction import check_access
 
-from ..template.view import is_offered
+from .access import is_offered
 
 __all__ = ['check', 'follow']
 

@@ -1,6 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+import datetime as dt
 import re
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -11,15 +12,14 @@ from sql.functions import Function
 
 from trytond import backend
 from trytond.model import fields
-from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 __all__ = [
-    'average', 'browse', 'constant', 'forget', 'found', 'lookup',
-    'one_of', 'row_table', 'statement']
+    'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
+    'scalar_subquery', 'to_date', 'values_table']
 
 
-class statement:
+class cached_query:
     """
     Decorate the method of a class that composes a statement; it returns then
     what the cursor executes.
@@ -51,7 +51,6 @@ class statement:
 
 
 _MANY = 'many'
-_BROWSE = 50
 
 
 def _shape(value):
@@ -99,7 +98,7 @@ def _fill(place, values):
     return place
 
 
-class constant(Expression):
+class inline(Expression):
     """
     The SQL of a value that is part of the text of the statement.
 
@@ -123,7 +122,7 @@ class constant(Expression):
         return self._text
 
 
-def found(table, where):
+def exists_by_index(table, where):
     """
     Return the SQL clause whether the table has a row that fulfills the clause.
 
@@ -135,7 +134,7 @@ def found(table, where):
     return Coalesce(row, Literal(0)) == Literal(1)
 
 
-def lookup(table, expression, where):
+def scalar_subquery(table, expression, where):
     """
     Return the SQL of the expression of the one row of the table that fulfills
     the clause, null if there is none.
@@ -146,7 +145,7 @@ def lookup(table, expression, where):
     return table.select(expression, where=where, limit=1)
 
 
-def average(id_):
+def opaque_id(id_):
     """
     Return the SQL of the id for which PostgreSQL expects as many rows as
     for any other.
@@ -163,7 +162,7 @@ class _Unnest(Function):
     _function = 'UNNEST'
 
 
-def row_table(values, types):
+def values_table(values, types):
     """
     Return the SQL of the rows of values, with the columns column1, column2…
 
@@ -180,7 +179,7 @@ def row_table(values, types):
             for i, (type, column) in enumerate(zip(types, zip(*values)), 1)])
 
 
-def one_of(column, key, keys):
+def in_keys(column, key, keys):
     """
     Return the SQL clause that the column equals the key, which is one of the
     keys.
@@ -191,22 +190,52 @@ def one_of(column, key, keys):
     return fields.SQL_OPERATORS['in'](column, keys) & (column == key)
 
 
-def browse(Model, ids):
-    """
-    Return the instances for the ids, of whose fields little is read.
-
-    Tryton compares each instance with all of its browse, so there are several;
-    each of them reads by a statement of its own.
-    """
-    return [
-        record for sub_ids in grouped_slice(ids, _BROWSE)
-        for record in Model.browse(sub_ids)]
+_SIZE = 100
 
 
-def forget(*Models):
-    "Let the instances of the models read again what SQL has changed"
-    transaction = Transaction()
-    transaction.counter += 1
-    for cache in transaction.cache.values():
-        for Model in Models:
-            cache.pop(Model.__name__, None)
+class _Mark:
+    "The place of a value in the parameters of a statement"
+    __slots__ = ('index',)
+
+    def __init__(self, index):
+        self.index = index
+
+
+class Statements:
+    "The texts of the statements of a model"
+
+    def __init__(self):
+        self._texts = {}
+
+    def execute(self, key, values, build):
+        """
+        Return the rows of the statement for the values.
+
+        :param key: what the statement depends on besides the values; whether
+            each of these is None is part of it.
+        :param build: a function that returns the query for the values, with
+            which it must do nothing but use them as parameters.
+        """
+        key = (key, tuple(v is None for v in values))
+        if key not in self._texts:
+            query = build([
+                    _Mark(i) if v is not None else None
+                    for i, v in enumerate(values)])
+            if len(self._texts) >= _SIZE:
+                self._texts.clear()
+            self._texts[key] = str(query), query.params
+        text, params = self._texts[key]
+        cursor = Transaction().connection.cursor()
+        cursor.execute(text, [
+                values[p.index] if isinstance(p, _Mark) else p
+                for p in params])
+        return cursor.fetchall()
+
+
+def to_date(value):
+    "Return the day of what a database returned"
+    if value is None:
+        return None
+    elif isinstance(value, str):
+        return dt.date.fromisoformat(value[:10])
+    return dt.date(value.year, value.month, value.day)

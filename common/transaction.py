@@ -9,12 +9,11 @@ from contextlib import contextmanager
 
 import trytond.config as config
 from trytond import backend
-from trytond.i18n import gettext
 from trytond.transaction import Transaction, TransactionError
 
 __all__ = [
-    'autocommit', 'begin', 'explained', 'insist', 'is_database', 'place',
-    'savepoint', 'transient', 'words_of']
+    'autocommit', 'begin', 'is_database', 'is_transient', 'run_with_retry',
+    'savepoint']
 
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
@@ -24,7 +23,7 @@ _AGAIN = {'55P03', '57P01', '57P02', '57P03'}
 _AGAIN_CLASSES = {'40', '08'}
 
 
-def transient(exception):
+def is_transient(exception):
     "Return if the same may succeed in another transaction"
     if isinstance(exception, TransactionError):
         return True
@@ -44,7 +43,7 @@ def is_database(exception):
             backend.DatabaseOperationalError))
 
 
-def insist(function, factor=1):
+def run_with_retry(function, factor=1):
     """
     Call the function and commit until there is no conflict with others.
 
@@ -60,7 +59,7 @@ def insist(function, factor=1):
             return result
         except backend.DatabaseOperationalError as exception:
             transaction.rollback()
-            if count == retry or not transient(exception):
+            if count == retry or not is_transient(exception):
                 raise
             time.sleep(0.02 * (count + 1))
 
@@ -107,50 +106,9 @@ def savepoint():
     try:
         yield
     except Exception as exception:
-        if not transient(exception):
+        if not is_transient(exception):
             cursor.execute('ROLLBACK TO SAVEPOINT marketing_domain')
             cursor.execute('RELEASE SAVEPOINT marketing_domain')
         raise
     else:
         cursor.execute('RELEASE SAVEPOINT marketing_domain')
-
-
-def words_of(exception):
-    "Return the words of the exception that a person can read"
-    return (
-        getattr(exception, 'message', None)
-        or str(exception) or repr(exception))
-
-
-@contextmanager
-def explained(Error, message, **words):
-    """
-    Raise what is wrong as the error with the message (id), which gets the
-    words of what is wrong as `error` besides the words given.
-
-    What deserves another try is raised as it is.
-    """
-    try:
-        yield
-    except Exception as exception:
-        if transient(exception) or isinstance(exception, Error):
-            raise
-        raise Error(gettext(
-                f'marketing_automation.{message}',
-                error=words_of(exception), **words)) from exception
-
-
-def place(exception):
-    """
-    Return the class of the exception and where it was raised, for the log.
-
-    Its words are left out because they may contain the data of a person.
-    """
-    name = exception.__class__.__name__
-    trace = exception.__traceback__
-    if not trace:
-        return name
-    while trace.tb_next:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code
-    return f'{name}@{code.co_name}:{trace.tb_lineno}'

@@ -13,7 +13,8 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, without_check_access
 
-from ..common.sql import forget, statement
+from ..common.orm import clear_cache
+from ..common.sql import cached_query
 
 __all__ = ['COMMENT', 'pause_days']
 
@@ -164,9 +165,9 @@ class Consent(ModelSQL, ModelView):
             cursor.execute(*cls._insertion(names, rows=[
                         [{**r, **values}[n] for n in names]
                         for r in sub_rows]))
-        forget(cls)
+        clear_cache(cls)
 
-    @statement
+    @cached_query
     def _insertion(cls, names, rows):
         table = cls.__table__()
         return table.insert([getattr(table, n) for n in names], rows)
@@ -255,7 +256,7 @@ class Consent(ModelSQL, ModelView):
                         'scenario': subject.scenario,
                         }])
         Record.end(
-            Record.of_subject(subject), 'unsubscribed', blocked=True)
+            Record.find_by_subject(subject), 'unsubscribed', blocked=True)
 
     @classmethod
     def _stop_all(cls, subject):

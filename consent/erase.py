@@ -26,7 +26,7 @@ class Erase(metaclass=PoolMeta):
         Consent = pool.get('marketing.automation.consent')
         Record = pool.get('marketing.automation.record')
         with without_check_access():
-            records = sorted(Record.of_parties([party_id]))
+            records = sorted(Record.find_by_parties([party_id]))
         return super().to_erase(party_id) + [
             *self._erase_emails(party_id, records),
             *self._erase_hits(records),

@@ -14,7 +14,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import forget
+from ..common.orm import clear_cache
+from .suppression import PartySuppression
 
 _SLICE = 500
 # The scope of each field of the party
@@ -25,7 +26,9 @@ _FIELDS = {
     }
 
 
-class Party(metaclass=PoolMeta):
+class Party(
+        PartySuppression,
+        metaclass=PoolMeta):
     __name__ = 'party.party'
 
     marketing_refused = fields.Boolean(
@@ -203,7 +206,7 @@ class PartyUnsubscribedScenario(metaclass=PoolMeta):
         merge.
         """
         # The merge has been done by SQL
-        forget(cls)
+        clear_cache(cls)
         kept, others = {}, []
         for relation in cls.search(
                 [('party', '=', party.id)], order=[('id', 'ASC')]):

@@ -4,11 +4,8 @@
 What follows for the records from what their parties do not want.
 """
 
-import datetime as dt
 from collections import defaultdict
 from typing import FrozenSet, NamedTuple, Optional
-
-from sql import Literal, Null
 
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
@@ -16,8 +13,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import forget, statement
-from ..outcome import cancelled, until
+from ..common.orm import clear_cache
+from ..common.sql import cached_query
 
 _SLICE = 500
 
@@ -68,7 +65,7 @@ class Record(metaclass=PoolMeta):
                 *cls._target_and_party(*reference.split(',')),
                 frozenset(rows))
 
-    @statement
+    @cached_query
     def _subject_query(cls, id):
         table, same = cls.__table__(), cls.__table__()
         return table.join(
@@ -96,13 +93,13 @@ class Record(metaclass=PoolMeta):
         # It has been deleted
         return None, None, None
 
-    @statement
+    @cached_query
     def _target_query(cls, model, id):
         target = Pool().get(model).__table__()
         return target.select(target.id, where=target.id == id)
 
     @classmethod
-    def of_parties(cls, parties, scenarios=None):
+    def find_by_parties(cls, parties, scenarios=None):
         """
         Return the ids of the records of the parties (ids) in the scenarios
         (ids) or in all, whoever may read them.
@@ -142,7 +139,7 @@ class Record(metaclass=PoolMeta):
         return ids
 
     @classmethod
-    def of_subject(cls, subject):
+    def find_by_subject(cls, subject):
         """
         Return the ids of the records of the party of the subject in its
         scenario.
@@ -166,7 +163,7 @@ class Record(metaclass=PoolMeta):
             ids.update(id_ for id_, in cursor)
         return ids
 
-    @statement
+    @cached_query
     def _targets_query(cls, scenarios, targets):
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
@@ -177,7 +174,7 @@ class Record(metaclass=PoolMeta):
     @classmethod
     def end_parties(cls, parties, reason, scenarios=None):
         "End all records of the parties (ids), in the scenarios (ids) if given"
-        cls.end(cls.of_parties(parties, scenarios), reason, blocked=True)
+        cls.end(cls.find_by_parties(parties, scenarios), reason, blocked=True)
 
     @classmethod
     def revive(cls, party, reason, since, scenario=None):
@@ -196,7 +193,7 @@ class Record(metaclass=PoolMeta):
             if party.marketing_refused:
                 return
             left = [s.id for s in party.marketing_scenario_unsubscribed]
-        ids = cls.of_parties([party.id], [scenario] if scenario else None)
+        ids = cls.find_by_parties([party.id], [scenario] if scenario else None)
         for sub_ids in grouped_slice(sorted(ids), _SLICE):
             where = (
                 fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
@@ -211,120 +208,4 @@ class Record(metaclass=PoolMeta):
                         [False, None, None],
                         where=fields.SQL_OPERATORS['in'](table.id, revived)))
                 RecordActivity.revive(revived, reason, since)
-        forget(cls, RecordActivity)
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    # At the time of sending
-
-    @classmethod
-    def _pass_refusal(cls, activity, table, record):
-        return Literal(True), cls._party_or_none(
-            activity, ('marketing_party.marketing_refused', '!=', True))
-
-    @classmethod
-    def _gate_refusal(cls, activity, record_activities):
-        "The party wants marketing"
-        if activity.survives('no_marketing'):
-            return {}
-        return {
-            r.id: cancelled('no_marketing') for r in record_activities
-            if (party := r.record.record.marketing_party)
-            and party.marketing_refused}
-
-    @classmethod
-    def _pass_pause(cls, activity, table, record):
-        until = 'marketing_party.marketing_paused_until'
-        return Literal(True), cls._party_or_none(
-            activity, ['OR',
-                (until, '=', None),
-                (until, '<=', dt.datetime.now()),
-                ])
-
-    @classmethod
-    def _gate_pause(cls, activity, record_activities):
-        "The party does not want a pause"
-        now = dt.datetime.now()
-        return {
-            r.id: until(party.marketing_paused_until, 'paused')
-            for r in record_activities
-            if (party := r.record.record.marketing_party)
-            and party.marketing_paused_until
-            and party.marketing_paused_until > now}
-
-    @classmethod
-    def still_sending(cls, number):
-        ids = super().still_sending(number)
-        if not ids:
-            return ids
-        # A claim is of one activity
-        activity = cls(min(ids)).activity
-        gates = ['target', 'pause']
-        passed, passing = cls._pass(activity, gates, sorted(ids))
-        if len(passing) < len(gates):
-            # Somebody has extended one of them
-            passed = set()
-        with inactive_records():
-            record_activities = list(cls.browse(sorted(ids - passed)))
-        closed = {}
-        for gate in gates:
-            open_ = [r for r in record_activities if r.id not in closed]
-            if open_:
-                closed.update(
-                    getattr(cls, f'_gate_{gate}')(activity, open_))
-        return ids - closed.keys()
-
-    # Afterwards
-
-    @classmethod
-    def move_paused(cls, parties, at):
-        "Let what is paused of the parties (ids) wait until the time, or now"
-        Record = Pool().get('marketing.automation.record')
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        at = at or dt.datetime.now().replace(microsecond=0)
-        for sub_ids in grouped_slice(
-                sorted(Record.of_parties(parties)), _SLICE):
-            cursor.execute(*table.update(
-                    [table.at], [at],
-                    where=fields.SQL_OPERATORS['in'](
-                        table.record, list(sub_ids))
-                    & (table.state == 'waiting')
-                    & (table.reason == 'paused')))
-        forget(cls)
-
-    @classmethod
-    def revive(cls, records, reason, since):
-        "Let what was cancelled of the records (ids) for the reason wait again"
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        where = (
-            fields.SQL_OPERATORS['in'](table.record, records)
-            & (table.state == 'cancelled')
-            & (table.reason == reason)
-            & (table.ended_at >= since))
-        cursor.execute(*table.select(
-                table.activity, table.record,
-                where=where & (table.at == Null)))
-        undated = defaultdict(list)
-        for activity, record in cursor:
-            undated[activity].append(record)
-        cursor.execute(*table.update(
-                [table.state, table.reason, table.ended_at],
-                ['waiting', None, None], where=where))
-        for activity, ids in undated.items():
-            cls._date_missed(activity, ids)
-
-    @classmethod
-    def _date_missed(cls, activity, records):
-        "Date the activity (id) of the records by what happened meanwhile"
-        Activity = Pool().get('marketing.automation.activity')
-        activity = Activity(activity)
-        if not activity.event or activity.negative:
-            return
-        cls._date([
-                [record, activity.id, activity.planned_at(at)]
-                for record, at in cls.event_times(activity, records).items()
-                if at])
+        clear_cache(cls, RecordActivity)

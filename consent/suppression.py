@@ -14,14 +14,13 @@ import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Bool, Eval, If
 from trytond.transaction import (
     Transaction, active_records, without_check_access)
 
+from ..common.address import AddressError, envelope_address
 from ..exceptions import SuppressionError
-from ..mail.smtp import AddressError, envelope_address
-from ..outcome import Outcome, skipped
 
 __all__ = ['normalize', 'soft_limit']
 
@@ -250,23 +249,8 @@ class Suppression(ModelSQL, ModelView):
         return count
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-
-    def email_recipients(self, record_activities):
-        Suppression = Pool().get('marketing.automation.suppression')
-        recipients = super().email_recipients(record_activities)
-        found = Suppression.reasons({
-                r for r in recipients.values() if not isinstance(r, Outcome)})
-        for id_, recipient in recipients.items():
-            if not isinstance(recipient, Outcome) and recipient in found:
-                recipients[id_] = skipped(
-                    'suppressed', found[recipient].detail)
-        return recipients
-
-
-class Party(metaclass=PoolMeta):
-    __name__ = 'party.party'
+class PartySuppression:
+    __slots__ = ()
 
     marketing_suppressions = fields.Function(
         fields.Many2Many(
@@ -287,20 +271,3 @@ class Party(metaclass=PoolMeta):
         return {
             id_: sorted({found[a].id for a in values if a in found})
             for id_, values in addresses.items()}
-
-
-class Erase(metaclass=PoolMeta):
-    __name__ = 'party.erase'
-
-    def to_erase(self, party_id):
-        pool = Pool()
-        Record = pool.get('marketing.automation.record')
-        Suppression = pool.get('marketing.automation.suppression')
-        with without_check_access():
-            records = sorted(Record.of_parties([party_id]))
-        # The address remains: who does not want to be written to must not be
-        # when it comes again
-        return super().to_erase(party_id) + [
-            (Suppression, [('record_activity.record', 'in', records)], True,
-                ['detail', 'record_activity'], [None, None]),
-            ]

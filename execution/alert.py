@@ -14,7 +14,7 @@ from sql.aggregate import Max
 import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.sendmail import send_message_transactional
 from trytond.transaction import Transaction, without_check_access
 
@@ -24,8 +24,8 @@ _SAME = dt.timedelta(days=1)
 _QUIET = dt.timedelta(days=1)
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioAlert:
+    __slots__ = ()
 
     told = fields.Text(
         "Told", readonly=True, strip=False,
@@ -49,9 +49,9 @@ class Scenario(metaclass=PoolMeta):
         super().set_problem(id_, code, **words)
         after = cls._problem_codes(id_)
         if code in after - before:
-            cls.tell(id_, code)
+            cls.alert(id_, code)
         elif code in before - after:
-            cls._trouble_over(id_, code)
+            cls._alert_resolved(id_, code)
 
     @classmethod
     def _problem_codes(cls, id_):
@@ -62,7 +62,7 @@ class Scenario(metaclass=PoolMeta):
         return set(json.loads(row[0])) if row and row[0] else set()
 
     @classmethod
-    def tell(cls, id_, code):
+    def alert(cls, id_, code):
         """
         Tell the marketers what has happened to the scenario, unless they know
         it: ``ended``, or the code of a problem.
@@ -85,7 +85,7 @@ class Scenario(metaclass=PoolMeta):
         cls._mail(scenario, code)
 
     @classmethod
-    def _trouble_over(cls, id_, code):
+    def _alert_resolved(cls, id_, code):
         scenario = cls(id_)
         told = json.loads(scenario.told) if scenario.told else {}
         if code in told:
@@ -171,7 +171,7 @@ class Scenario(metaclass=PoolMeta):
         with transaction.set_user(0):
             for scenario in cls.browse(ids):
                 if scenario._has_ended():
-                    cls.tell(scenario.id, 'ended')
+                    cls.alert(scenario.id, 'ended')
             transaction.commit()
 
     def _has_ended(self):
@@ -189,7 +189,7 @@ class Scenario(metaclass=PoolMeta):
         # The last one is found by an index, for any one PostgreSQL would look
         # through the table
         cursor.execute(*table.select(
-                Max(table.id), where=of_scenario & Record.is_inside(table)))
+                Max(table.id), where=of_scenario & Record.is_active(table)))
         inside, = cursor.fetchone()
         if inside:
             return False

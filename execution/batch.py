@@ -4,7 +4,6 @@
 Read and write the record activities of a batch, always many at once.
 """
 
-import datetime as dt
 import functools
 
 from sql import Literal
@@ -12,14 +11,16 @@ from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
 from sql.operators import Exists
 
-import trytond.config as config
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import constant, forget, lookup, one_of, row_table, statement
+from ..common.orm import clear_cache
+from ..common.sql import (
+    cached_query, in_keys, inline, scalar_subquery, values_table)
 from ..common.transaction import autocommit
+from .retry import retry_delay
 
 _SLICE = 500
 # What `RecordActivity.store` does after it has written, in this order: a
@@ -27,8 +28,8 @@ _SLICE = 500
 STORED = ['mail', 'sms', 'completion']
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityBatch:
+    __slots__ = ()
 
     # What is due
 
@@ -36,17 +37,17 @@ class RecordActivity(metaclass=PoolMeta):
     def _is_due(cls, table, activity, now):
         return (
             (table.activity == activity)
-            & (table.state == constant('waiting'))
+            & (table.state == inline('waiting'))
             & (table.at <= now)
             # Who tests a scenario executes by hand
-            & (table.test == constant(False)))
+            & (table.test == inline(False)))
 
     @classmethod
     def _is_claimed(cls, table):
         # Without statistics PostgreSQL expects that all have a claim, but few
         # to be between two numbers, and uses the index
-        return (table.claim > constant(0)) & (
-            table.claim <= constant(2 ** 31 - 1))
+        return (table.claim > inline(0)) & (
+            table.claim <= inline(2 ** 31 - 1))
 
     @classmethod
     def _first_due(cls, table, activity, now):
@@ -71,7 +72,7 @@ class RecordActivity(metaclass=PoolMeta):
                 parent=f'{Activity.__name__},{parent}' if parent else None))
         return Activity.browse([id_ for id_, in cursor])
 
-    @statement
+    @cached_query
     def _due_activities(cls, now, parent):
         pool = Pool()
         activity = pool.get('marketing.automation.activity').__table__()
@@ -180,7 +181,8 @@ class RecordActivity(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 table.id, table.record,
-                lookup(record, record.record, record.id == table.record),
+                scalar_subquery(
+                    record, record.record, record.id == table.record),
                 where=fields.SQL_OPERATORS['in'](table.id, ids),
                 order_by=[table.id]))
         return cursor.fetchall()
@@ -334,7 +336,7 @@ class RecordActivity(metaclass=PoolMeta):
                     list(values.values()),
                     where=in_(table.id, list(sub_ids))
                     & in_(table.state, states)))
-        forget(cls)
+        clear_cache(cls)
 
     @classmethod
     def _update(cls, ids, values, claim=None):
@@ -365,7 +367,7 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         known = {i: cls._sending_values(p) for i, p in parcels.items()}
         names = list(next(iter(known.values())))
-        values = row_table(
+        values = values_table(
             [[i, *row.values()] for i, row in known.items()],
             [cls._fields[n].sql_type().base for n in ['id', *names]])
         cursor = Transaction().connection.cursor()
@@ -376,7 +378,7 @@ class RecordActivity(metaclass=PoolMeta):
                     *(getattr(values, f'column{i}')
                         for i, _ in enumerate(names, 2))],
                 from_=[values],
-                where=one_of(table.id, values.column1, list(known))))
+                where=in_keys(table.id, values.column1, list(known))))
 
     @classmethod
     def _sending_values(cls, parcel):
@@ -433,25 +435,3 @@ def _storable(text):
     "Return the text without what a database refuses"
     if text:
         return text.encode('utf-8', 'replace').decode().replace('\0', '')
-
-
-def retry_delay(attempts):
-    """
-    Return the time to wait before the next try, None to give up.
-
-    The delay doubles from `[marketing] retry_delay` up to `retry_delay_max`
-    until `retry_duration` has passed (all in seconds), as RFC 5321 4.5.4.1
-    asks for.
-    """
-    delay = config.getint('marketing', 'retry_delay', default=5 * 60)
-    delay_max = config.getint(
-        'marketing', 'retry_delay_max', default=4 * 60 * 60)
-    duration = config.getint(
-        'marketing', 'retry_duration', default=2 * 24 * 60 * 60)
-    total = 0
-    for attempt in range(attempts):
-        next_delay = min(delay * 2 ** attempt, delay_max)
-        total += next_delay
-    if total > duration:
-        return None
-    return dt.timedelta(seconds=next_delay)

@@ -12,17 +12,17 @@ from sql.aggregate import Count
 
 import trytond.config as config
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.sql import constant
-from ..common.transaction import insist
+from ..common.sql import inline
+from ..common.transaction import run_with_retry
 
 logger = logging.getLogger(__name__)
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioCircuitBreaker:
+    __slots__ = ()
 
     started_at = fields.Timestamp(
         "Started at", readonly=True,
@@ -53,8 +53,8 @@ class Scenario(metaclass=PoolMeta):
         return True
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityCircuitBreaker:
+    __slots__ = ()
 
     @classmethod
     def watch(cls, activity, trouble):
@@ -73,7 +73,8 @@ class RecordActivity(metaclass=PoolMeta):
         threshold = config.getfloat(
             'marketing', 'breaker_threshold', default=0.3)
         if tried >= max(minimum, 1) and failed > threshold * tried:
-            if insist(lambda: Scenario.break_(scenario, failed, tried)):
+            if run_with_retry(
+                    lambda: Scenario.break_(scenario, failed, tried)):
                 logger.error(
                     "stopped scenario=%s failed=%s tried=%s",
                     scenario, failed, tried)
@@ -105,7 +106,7 @@ class RecordActivity(metaclass=PoolMeta):
                     table.state, Count(Literal(1)),
                     where=(activity.scenario == scenario)
                     & (activity.action != Null)
-                    & table.state.in_([constant('done'), constant('failed')])
+                    & table.state.in_([inline('done'), inline('failed')])
                     & (table.ended_at >= since.replace(microsecond=0)),
                     group_by=[table.state]))
         counts = dict(cursor.fetchall())

@@ -10,17 +10,18 @@ from sql import Literal, Null
 from sql.conditionals import Coalesce
 
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import forget, one_of, row_table, statement
+from ..common.orm import clear_cache
+from ..common.sql import cached_query, in_keys, values_table
 
 _SLICE = 500
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityEvent:
+    __slots__ = ()
 
     email_opened_raw = fields.Boolean(
         "E-Mail Opened (Raw)", readonly=True,
@@ -47,46 +48,6 @@ class RecordActivity(metaclass=PoolMeta):
                         activity.id, where=activity.event != Null))))
 
     @classmethod
-    def react(cls, record_activities=None):
-        """
-        Apply the hits on the public URLs that have not been yet.
-
-        It serves all hits, whatever it is called with.  The queue calls it
-        with some, then what became due by it is queued.
-        """
-        Hit = Pool().get('marketing.automation.hit')
-        while rows := Hit.pending(limit=_SLICE):
-            cls.apply_hits(rows)
-        if record_activities is not None:
-            cls.queue_due()
-
-    @classmethod
-    def apply_hits(cls, rows):
-        "Judge the rows of hits and apply those of humans"
-        Hit = Pool().get('marketing.automation.hit')
-        cls._note_raw(rows)
-        cls.apply_events([
-                e for r in Hit.settle(rows) for e in cls._events_of_hit(r)])
-
-    @classmethod
-    def _note_raw(cls, rows):
-        "Note what happened, whoever it was"
-        table = cls.__table__()
-        cursor = Transaction().connection.cursor()
-        ids = defaultdict(set)
-        for row in rows:
-            if event := cls._hit_events().get(row.kind):
-                for name in {event} | cls._implied_events().get(event, set()):
-                    ids[name].add(row.record_activity)
-        for name in sorted(ids):
-            raw = getattr(table, f'{name}_raw')
-            cursor.execute(*table.update(
-                    [raw], [True],
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, sorted(ids[name]))
-                    & (Coalesce(raw, Literal(False)) == Literal(False))))
-
-    @classmethod
     def delivered(cls, ids):
         "Return a dictionary of the time of the delivery by id"
         table = cls.__table__()
@@ -97,21 +58,6 @@ class RecordActivity(metaclass=PoolMeta):
                 & (table.state == 'done')
                 & (table.ended_at != Null)))
         return dict(cursor.fetchall())
-
-    @classmethod
-    def _hit_events(cls):
-        "Return a dictionary of the event by the kind of hit"
-        return {
-            'open': 'email_opened',
-            'click': 'email_clicked',
-            }
-
-    @classmethod
-    def _events_of_hit(cls, row):
-        "Return the list of the events that the hit of a human stands for"
-        if event := cls._hit_events().get(row.kind):
-            return [(row.record_activity, event, row.at)]
-        return []
 
     @classmethod
     def _implied_events(cls):
@@ -201,7 +147,7 @@ class RecordActivity(metaclass=PoolMeta):
         cls._cancel(opposites, 'opposite')
         cls._cancel(resolved, reason)
         cls._cancel(undated, reason, undated=True)
-        forget(cls)
+        clear_cache(cls)
 
     @classmethod
     def refused(cls, ids, event, at):
@@ -215,7 +161,7 @@ class RecordActivity(metaclass=PoolMeta):
             return
         Record = Pool().get('marketing.automation.record')
         cls._update(ids, {event: True, f'{event}_at': at})
-        forget(cls)
+        clear_cache(cls)
         table = Record.__table__()
         for record_activity in cls.browse(ids):
             for child in record_activity.activity.active_children:
@@ -251,7 +197,7 @@ class RecordActivity(metaclass=PoolMeta):
             a.id: a.active_children
             for a in Activity.browse(sorted(parents))}
 
-    @statement
+    @cached_query
     def _parents(cls, ids, event):
         table = Pool().get('marketing.automation.activity').__table__()
         return table.select(
@@ -285,7 +231,7 @@ class RecordActivity(metaclass=PoolMeta):
             (record, activity, None, times[id_])
             for id_, record, activity in new]
 
-    @statement
+    @cached_query
     def _without_event(cls, event, ids):
         table = cls.__table__()
         return table.select(
@@ -293,15 +239,15 @@ class RecordActivity(metaclass=PoolMeta):
             where=fields.SQL_OPERATORS['in'](table.id, ids)
             & cls._is_without(table, event))
 
-    @statement
+    @cached_query
     def _with_event(cls, event, has_returning, rows):
         table = cls.__table__()
-        values = row_table(rows, ['INTEGER', 'TIMESTAMP'])
+        values = values_table(rows, ['INTEGER', 'TIMESTAMP'])
         return table.update(
             [getattr(table, event), getattr(table, f'{event}_at')],
             [True, values.column2],
             from_=[values],
-            where=one_of(
+            where=in_keys(
                 table.id, values.column1, [id_ for id_, _ in rows])
             & cls._is_without(table, event),
             returning=(
@@ -362,7 +308,7 @@ class RecordActivity(metaclass=PoolMeta):
         "Date what waits for the rows of record, activity and date"
         table = cls.__table__()
         if rows:
-            values = row_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
+            values = values_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             Transaction().connection.cursor().execute(*table.update(
                     [table.at], [values.column3],
                     from_=[values],
@@ -377,7 +323,7 @@ class RecordActivity(metaclass=PoolMeta):
         """
         table = cls.__table__()
         if rows:
-            values = row_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
+            values = values_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             where = cls._waits_for(table, values, rows)
             if undated:
                 where &= table.at == Null
@@ -390,7 +336,7 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _waits_for(cls, table, values, rows):
         return (
-            one_of(
+            in_keys(
                 table.record, values.column1,
                 sorted({record for record, *_ in rows}))
             & (table.activity == values.column2)

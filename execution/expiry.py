@@ -14,20 +14,21 @@ from sql import Literal, Null
 
 from trytond.i18n import gettext
 from trytond.model import Index, ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Bool, Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import constant, forget
+from ..common.orm import clear_cache
+from ..common.sql import inline
 from ..exceptions import ValidityError
 from ..outcome import expired
 
 _SLICE = 500
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityExpiry:
+    __slots__ = ()
 
     validity = fields.TimeDelta(
         "Expires after",
@@ -78,8 +79,8 @@ class Activity(metaclass=PoolMeta):
         return (start + self.validity).replace(microsecond=0)
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityExpiry:
+    __slots__ = ()
 
     expire_at = fields.DateTime(
         "Expires at", readonly=True,
@@ -101,13 +102,7 @@ class RecordActivity(metaclass=PoolMeta):
             }
 
     @classmethod
-    def queue_due(cls):
-        # What is too late must not be executed by the same run
-        cls.expire(dt.datetime.now())
-        super().queue_due()
-
-    @classmethod
-    def expire(cls, now):
+    def expire(cls, now=None):
         """
         Let expire what has not been executed in time, also what waits for its
         event, and return how many.
@@ -117,11 +112,11 @@ class RecordActivity(metaclass=PoolMeta):
         scenario = pool.get('marketing.automation.scenario').__table__()
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        now = now.replace(microsecond=0)
+        now = (now or dt.datetime.now()).replace(microsecond=0)
         cursor.execute(*table.update(
                 [table.state, table.reason, table.ended_at],
                 ['expired', 'expired', now],
-                where=(table.state == constant('waiting'))
+                where=(table.state == inline('waiting'))
                 & (table.expire_at <= now)
                 & (table.test == Literal(False))
                 & table.activity.in_(activity.join(
@@ -132,7 +127,7 @@ class RecordActivity(metaclass=PoolMeta):
                             where=(scenario.state == 'running')
                             & (scenario.active == Literal(True))))))
         count = cursor.rowcount
-        forget(cls)
+        clear_cache(cls)
         return count
 
     @classmethod
@@ -178,4 +173,4 @@ class RecordActivity(metaclass=PoolMeta):
                         where=(table.state == 'waiting')
                         & fields.SQL_OPERATORS['in'](
                             table.id, list(sub_ids))))
-        forget(cls)
+        clear_cache(cls)

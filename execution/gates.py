@@ -13,12 +13,13 @@ from collections import defaultdict
 from sql import Literal
 
 from trytond.model import ModelSQL, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction, active_records, inactive_records
 
-from ..common.sql import browse, found, lookup
-from ..common.transaction import is_database, savepoint, transient
-from ..mixin import Readers
+from ..common.access import VirtualReaders
+from ..common.orm import browse
+from ..common.sql import exists_by_index, scalar_subquery
+from ..common.transaction import is_database, is_transient, savepoint
 from ..outcome import cancelled, done, failed, skipped
 
 # The names of the gates in their order, each in the room of its subject
@@ -27,8 +28,8 @@ GATES = [
     'validity', 'window', 'event', 'filter', 'condition']
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityGates:
+    __slots__ = ()
 
     @classmethod
     def decide(cls, activity, ids):
@@ -122,7 +123,7 @@ class RecordActivity(metaclass=PoolMeta):
                 passing.add(gate)
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
-                table.id, lookup(record, record.record, where),
+                table.id, scalar_subquery(record, record.record, where),
                 where=fields.SQL_OPERATORS['in'](table.id, ids)
                 # Who tests wants to see what becomes of each
                 & (table.test == Literal(False))))
@@ -139,7 +140,7 @@ class RecordActivity(metaclass=PoolMeta):
                             ('id', 'in', list(by_target)), domains,
                             ], order=[], query=True))
         except Exception as exception:
-            if transient(exception):
+            if is_transient(exception):
                 raise
             # The gate which is wrong is found when they are asked
             return set(), set()
@@ -200,7 +201,8 @@ class RecordActivity(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 table.id, table.record, table.test, table.message_id,
-                lookup(record, record.record, record.id == table.record),
+                scalar_subquery(
+                    record, record.record, record.id == table.record),
                 where=fields.SQL_OPERATORS['in'](table.id, ids)))
         return {
             id_: (*values, int(reference.partition(',')[2]))
@@ -213,10 +215,10 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         record = Record.__table__()
         cursor = Transaction().connection.cursor()
-        open_ = found(
+        open_ = exists_by_index(
             record,
             (record.id == table.record)
-            & Record.is_inside(record, completed=True))
+            & Record.is_active(record, completed=True))
         if spared := cls._spared_activities():
             open_ |= fields.SQL_OPERATORS['in'](table.activity, spared)
         cursor.execute(*table.select(
@@ -267,7 +269,7 @@ class RecordActivity(metaclass=PoolMeta):
     def _pass_consent(cls, activity, table, record):
         Record = Pool().get('marketing.automation.record')
         return (
-            Record.is_inside(record, completed=True),
+            Record.is_active(record, completed=True),
             Record._refusal_domain(activity.scenario))
 
     @classmethod
@@ -363,7 +365,7 @@ class RecordActivity(metaclass=PoolMeta):
         if not activity.condition:
             return {}
         outcomes = {}
-        readers = Readers()
+        readers = VirtualReaders()
         with active_records():
             # Those of the records show also what has been deactivated
             targets = cls.targets_of(activity, record_activities)
@@ -373,7 +375,7 @@ class RecordActivity(metaclass=PoolMeta):
                 fulfilled = activity.evaluate_condition(
                     target, readers.access(target))
             except Exception as exception:
-                if transient(exception) or is_database(exception):
+                if is_transient(exception) or is_database(exception):
                     # Nothing more can be read in this transaction
                     raise
                 outcomes[record_activity.id] = failed(

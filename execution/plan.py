@@ -11,18 +11,18 @@ from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import CurrentTimestamp
 
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import lookup
+from ..common.sql import scalar_subquery
 
 # The number of parameters of a statement is limited
 _SLICE = 2000
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityPlan:
+    __slots__ = ()
 
     @classmethod
     def follow(cls, activity, done):
@@ -62,7 +62,7 @@ class RecordActivity(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 table.id, table.record, table.test, table.ended_at,
-                lookup(
+                scalar_subquery(
                     record, cls._end_of(record), record.id == table.record),
                 where=cls._is_done(table, done)))
         return cursor.fetchall()

@@ -17,21 +17,22 @@ from sql.conditionals import Coalesce
 import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.tools import timezone
 from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
-from ..common.sql import forget, one_of
+from ..common.orm import clear_cache
+from ..common.sql import in_keys
 from ..exceptions import DateError
 
 _SLICE = 500
 _TYPES = {'date', 'datetime', 'timestamp'}
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityRecordDate:
+    __slots__ = ()
 
     _states = {
         'invisible': ~Eval('date_field'),
@@ -168,8 +169,8 @@ class Activity(metaclass=PoolMeta):
         return _utc(dt.datetime.combine(day, dt.time(hour)), zone)
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityRecordDate:
+    __slots__ = ()
 
     date_value = fields.Char(
         "Date of the Record", readonly=True, strip=False,
@@ -196,7 +197,8 @@ class RecordActivity(metaclass=PoolMeta):
             cls.date_waiting(child, dt.datetime.now())
 
     @classmethod
-    def queue_due(cls):
+    def date_fields(cls):
+        "Date what waits for a date of its record that has changed"
         Activity = Pool().get('marketing.automation.activity')
         now = dt.datetime.now()
         for activity in Activity.search([
@@ -204,7 +206,6 @@ class RecordActivity(metaclass=PoolMeta):
                     ('scenario.state', '=', 'running'),
                     ]):
             cls.date_waiting(activity, now)
-        super().queue_due()
 
     @classmethod
     def decide(cls, activity, ids):
@@ -250,7 +251,7 @@ class RecordActivity(metaclass=PoolMeta):
             last_id = rows[-1][0]
             dated.extend(r[0] for r in rows)
         if dated:
-            forget(cls)
+            clear_cache(cls)
         return dated
 
     @classmethod
@@ -303,7 +304,7 @@ class RecordActivity(metaclass=PoolMeta):
                 new.append(values.column4)
             cursor.execute(*table.update(
                     columns, new, from_=[values],
-                    where=one_of(
+                    where=in_keys(
                         table.id, values.column1,
                         [id_ for id_, *_ in dated])))
         if undated:

@@ -20,20 +20,21 @@ from sql.aggregate import Count, Sum
 from sql.conditionals import Case, Coalesce
 
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
-from ..common.sql import forget, found
+from ..common.orm import clear_cache
+from ..common.sql import exists_by_index
 
 _SLICE = 500
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioReplan:
+    __slots__ = ()
 
     tree_changed = fields.Boolean(
         "Tree Changed", readonly=True,
@@ -101,7 +102,7 @@ class Scenario(metaclass=PoolMeta):
                         ])
                 Activity.write(changed, {'planning_changed': False})
             cls.write(scenarios, {'tree_changed': False})
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
 
     def _all_activities(self):
         "Return the activities, also the deactivated, parents before children"
@@ -135,8 +136,8 @@ class Scenario(metaclass=PoolMeta):
         return changes
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityReplan:
+    __slots__ = ()
 
     planning_changed = fields.Boolean("Planning Changed", readonly=True)
 
@@ -176,8 +177,8 @@ class Activity(metaclass=PoolMeta):
         return super().copy(activities, default=default)
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityReplan:
+    __slots__ = ()
 
     @classmethod
     def _counts_of(cls, query):
@@ -303,8 +304,8 @@ class RecordActivity(metaclass=PoolMeta):
         where = (
             (record.scenario == activity.scenario.id)
             & (record.test == Literal(False))
-            & Record.is_inside(record, completed=completed)
-            & ~found(
+            & Record.is_active(record, completed=completed)
+            & ~exists_by_index(
                 existing,
                 (existing.activity == activity.id)
                 & (existing.record == record.id)))

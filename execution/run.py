@@ -13,29 +13,25 @@ Whatever is interrupted is found again by its claim.
 
 import datetime as dt
 import logging
-import math
 import time
-from collections import Counter
 from contextlib import ExitStack
-
-from sql import Literal
-from sql.aggregate import Count
 
 import trytond.config as config
 from trytond import backend
-from trytond.i18n import gettext
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.transaction import insist, place, transient
-from ..exceptions import CourierError
-from ..outcome import CourierAway, Outcome, Parcel, Undone, done, failed
+from ..common.error import error_location
+from ..common.transaction import is_transient, run_with_retry
+from ..outcome import (
+    Outcome, OutgoingMessage, RollbackNeeded, TransportUnavailable, done,
+    failed)
 from . import claim
 
 logger = logging.getLogger(__name__)
 
 # The seconds between two looks at whether the scenario still runs
-_LOOK = 1
+_CHECK_INTERVAL = 1
 
 
 def batch_size(activity=None):
@@ -57,56 +53,6 @@ def is_trouble(outcome):
 
 def has_worker():
     return config.getboolean('queue', 'worker', default=False)
-
-
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-
-    @classmethod
-    def execute(cls, activities):
-        """
-        Execute what is due of the activities and of their descendants.
-
-        It commits.  With workers it executes one batch of each and queues
-        what remains, without it goes on until nothing is left.
-        """
-        transaction = Transaction()
-        todo = [a.id for a in activities]
-        away = {}
-        with transaction.set_user(0), transaction.reset_context():
-            while todo:
-                activity = todo.pop(0)
-                with Run(activity) as run:
-                    run.execute()
-                if run.away:
-                    away[activity] = run.away
-                if has_worker():
-                    run.queue()
-                else:
-                    todo.extend(run.children())
-                transaction.commit()
-            cls._report_away(away)
-
-    @classmethod
-    def _report_away(cls, away):
-        """
-        Raise for the administrator that the courier is out of reach.
-
-        It is silent as long as the same is still to be solved: each run would
-        report it again.
-        """
-        Error = Pool().get('ir.error')
-        messages = [
-            gettext('marketing_automation.msg_courier_away',
-                activity=activity.rec_name,
-                error=str(away[activity.id]))
-            for activity in cls.browse(list(away))]
-        for message in messages:
-            if not Error.search([
-                        ('message', '=', message),
-                        ('state', '!=', 'solved'),
-                        ], limit=1):
-                raise CourierError(message)
 
 
 class Run:
@@ -169,7 +115,7 @@ class Run:
         if self.full:
             Activity.__queue__.execute([self.activity_id])
             return
-        delay = self.RecordActivity.next_turn(self.activity)
+        delay = self.RecordActivity.next_reservation(self.activity)
         if (delay
                 and not self.RecordActivity.pending_tasks()[self.activity_id]):
             with Transaction().set_context(queue_scheduled_at=delay):
@@ -188,7 +134,7 @@ class Run:
             Transaction().rollback()
             for number in numbers:
                 self.finish(number)
-            ids = insist(lambda: RecordActivity.give_back(numbers))
+            ids = run_with_retry(lambda: RecordActivity.give_back(numbers))
         logger.warning(
             "recovered activity=%s claims=%s given_back=%s",
             self.activity_id, len(numbers), len(ids))
@@ -204,7 +150,7 @@ class Run:
         number = claim.new()
         with claim.hold(number):
             activity = self.activity
-            with RecordActivity.turn(
+            with RecordActivity.reserve(
                     activity, batch_size(activity)) as limit:
                 ids, parcels = self.claim(number, limit)
             sent = self.deliver(parcels, number)
@@ -228,13 +174,13 @@ class Run:
         Transaction().rollback()
         try:
             self.courier = self._stack.enter_context(get_courier())
-        except CourierAway as exception:
-            self.go_away(exception)
+        except TransportUnavailable as exception:
+            self.pause_transport(exception)
         return bool(self.courier)
 
-    def go_away(self, exception):
+    def pause_transport(self, exception):
         self.away, self.is_back = exception, False
-        self.RecordActivity.courier_away(self.activity, str(exception))
+        self.RecordActivity.pause_transport(self.activity, str(exception))
         logger.error("courier away activity=%s", self.activity_id)
 
     def claim(self, number, limit):
@@ -252,7 +198,7 @@ class Run:
         try:
             return due, self.decide(select, number)
         except Exception as exception:
-            if transient(exception) or not due:
+            if is_transient(exception) or not due:
                 raise
             return due, self.divide(due, number, exception)
 
@@ -265,11 +211,11 @@ class Run:
         if len(ids) == 1:
             logger.error(
                 "failed activity=%s record_activity=%s error=%s",
-                self.activity_id, *ids, place(exception))
+                self.activity_id, *ids, error_location(exception))
             outcome = (
-                exception.outcome if isinstance(exception, Undone)
+                exception.outcome if isinstance(exception, RollbackNeeded)
                 else failed('action_error', repr(exception)))
-            insist(lambda: self.RecordActivity.store(
+            run_with_retry(lambda: self.RecordActivity.store(
                     {ids[0]: outcome}, dt.datetime.now()))
             self.trouble = True
             return {}
@@ -281,7 +227,7 @@ class Run:
                         lambda: self.RecordActivity.lock_waiting(part),
                         number))
             except Exception as exception:
-                if transient(exception):
+                if is_transient(exception):
                     raise
                 parcels.update(self.divide(part, number, exception))
         return parcels
@@ -292,13 +238,14 @@ class Run:
         parcels to hand over.
         """
         try:
-            return insist(lambda: self._decide(lock, number))
+            return run_with_retry(lambda: self._decide(lock, number))
         except Exception as exception:
-            if transient(exception) or not self.at_once:
+            if is_transient(exception) or not self.at_once:
                 raise
             # It may be what follows, which must not undo what is done
             Transaction().rollback()
-        return insist(lambda: self._decide(lock, number, at_once=False))
+        return run_with_retry(
+            lambda: self._decide(lock, number, at_once=False))
 
     def _decide(self, lock, number, at_once=True):
         """
@@ -317,7 +264,7 @@ class Run:
         # What is not due any more has none
         parcels = {
             i: outcomes[i] for i in ids
-            if isinstance(outcomes.get(i), Parcel)}
+            if isinstance(outcomes.get(i), OutgoingMessage)}
         decided = {
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
         RecordActivity.store(decided, now, None if self.at_once else number)
@@ -335,7 +282,7 @@ class Run:
         sent, still = {}, parcels.keys()
         started = looked = time.monotonic()
         for id_, parcel in parcels.items():
-            if time.monotonic() - looked > _LOOK:
+            if time.monotonic() - looked > _CHECK_INTERVAL:
                 looked = time.monotonic()
                 running = self.is_running()
                 still = RecordActivity.still_sending(number)
@@ -349,8 +296,8 @@ class Run:
                 continue
             try:
                 outcome = self.send(parcel)
-            except CourierAway as exception:
-                self.go_away(exception)
+            except TransportUnavailable as exception:
+                self.pause_transport(exception)
                 break
             self.trouble |= is_trouble(outcome)
             # What happened outside can not be undone
@@ -358,9 +305,9 @@ class Run:
             if stored and outcome.state == 'done':
                 sent[id_] = parcel
         if parcels:
-            insist(lambda: RecordActivity.give_back([number]))
+            run_with_retry(lambda: RecordActivity.give_back([number]))
             if not (self.away or self.is_back):
-                RecordActivity.courier_back(self.activity)
+                RecordActivity.resume_transport(self.activity)
                 self.is_back = True
         return sent
 
@@ -375,23 +322,23 @@ class Run:
             try:
                 return self.RecordActivity.store_done(id_, now, number)
             except backend.DatabaseOperationalError as exception:
-                if not transient(exception):
+                if not is_transient(exception):
                     raise
                 Transaction().rollback()
-        return insist(lambda: self.RecordActivity.store(
+        return run_with_retry(lambda: self.RecordActivity.store(
                 {id_: outcome}, now, number, handed_over=True), factor=2)
 
     def send(self, parcel):
         "Hand over the parcel and return its outcome"
         try:
             return self.courier.send(parcel)
-        except CourierAway:
+        except TransportUnavailable:
             raise
         except Exception as exception:
             # Who tries again what is not understood does so for ever
             logger.error(
                 "failed activity=%s error=%s",
-                self.activity_id, place(exception))
+                self.activity_id, error_location(exception))
             return failed('action_error', repr(exception))
 
     def finish(self, number, sent=None):
@@ -402,93 +349,4 @@ class Run:
             log = getattr(activity, f'log_{activity.action}', None)
             if log and sent:
                 log(sent)
-        insist(finish)
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def process(cls):
-        """
-        Execute what is due.
-
-        It is called by cron, applies what the recipients did and queues the
-        execution of the activities which have something to do.
-        """
-        try:
-            cls.react()
-        except Exception as exception:
-            if transient(exception):
-                raise
-            # What is due does not depend on what the recipients did
-            Transaction().rollback()
-            logger.error("failed reaction error=%s", place(exception))
-        cls.queue_due()
-
-    @classmethod
-    def queue_due(cls):
-        "Queue the execution of the activities which have something to do"
-        Activity = Pool().get('marketing.automation.activity')
-        now = dt.datetime.now()
-        activities = cls.due_activities(now)
-        pending = cls.pending_tasks() if activities and has_worker() else {}
-        for activity in activities:
-            count = cls._task_count(activity, now, pending.get(activity.id, 0))
-            for _ in range(count):
-                Activity.__queue__.execute([activity])
-
-    @classmethod
-    def do(cls, record_activities):
-        """
-        Execute what is due.
-
-        Migration from the module of the Tryton project: the queue may still
-        hold its tasks.
-        """
-        cls.process()
-
-    @classmethod
-    def _task_count(cls, activity, now, pending):
-        """
-        Return the number of tasks worth to work on what is due, besides those
-        pending.
-        """
-        if not has_worker():
-            return 1
-        table = cls.__table__()
-        cursor = Transaction().connection.cursor()
-        size = batch_size(activity)
-        limit = config.getint('marketing', 'tasks', default=16)
-        due = table.select(
-            table.id, where=cls._is_due(table, activity.id, now),
-            limit=size * limit)
-        cursor.execute(*due.select(Count(Literal(1))))
-        count, = cursor.fetchone()
-        return max(1 if not pending else 0, math.ceil(count / size) - pending)
-
-    @classmethod
-    def pending_tasks(cls):
-        "Return the number of tasks that wait to execute each activity (id)"
-        Queue = Pool().get('ir.queue')
-        count = Counter()
-        for task in Queue.search([('dequeued_at', '=', None)], order=[]):
-            data = task.data
-            if (data['model'] == 'marketing.automation.activity'
-                    and data['method'] == 'execute'):
-                count.update(data['instances'])
-        return count
-
-    @classmethod
-    def courier_away(cls, activity, words):
-        "Show on the scenario that the courier is out of reach"
-        Scenario = Pool().get('marketing.automation.scenario')
-        id_ = activity.scenario.id
-        insist(lambda: Scenario.set_problem(id_, 'courier', error=words))
-
-    @classmethod
-    def courier_back(cls, activity):
-        "Show no longer that the courier is out of reach"
-        Scenario = Pool().get('marketing.automation.scenario')
-        id_ = activity.scenario.id
-        insist(lambda: Scenario.set_problem(id_, 'courier'))
+        run_with_retry(finish)

@@ -111,9 +111,7 @@ class WindowMixin(Model):
                 self.window_start, self.window_end, zone)
 
 
-class Scenario(WindowMixin, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
-
+class ScenarioSendingWindow(WindowMixin):
     timezone = fields.Selection(
         'get_timezones', "Time Zone", translate=False,
         help="The time zone of the days and hours.\n"
@@ -151,9 +149,7 @@ class Scenario(WindowMixin, metaclass=PoolMeta):
             return names.pop()
 
 
-class Activity(WindowMixin, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-
+class ActivitySendingWindow(WindowMixin):
     window = fields.Selection([
             ('scenario', "As the Scenario"),
             ('own', "Own Times"),
@@ -196,8 +192,8 @@ class Activity(WindowMixin, metaclass=PoolMeta):
         return at
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivitySendingWindow:
+    __slots__ = ()
 
     @classmethod
     def _pass_window(cls, activity, table, record):

@@ -16,10 +16,10 @@ from sql.aggregate import Count
 
 import trytond.config as config
 from trytond.model import Index, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.sql import constant
+from ..common.sql import inline
 from . import claim
 
 _MINUTE = dt.timedelta(minutes=1)
@@ -28,8 +28,8 @@ _HOUR = dt.timedelta(hours=1)
 _PAUSE = dt.timedelta(seconds=5)
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioThrottle:
+    __slots__ = ()
 
     mails_per_hour = fields.Integer(
         "E-Mails per Hour",
@@ -42,8 +42,8 @@ class Scenario(metaclass=PoolMeta):
         "Leave empty for no limit besides the one of the server.")
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityThrottle:
+    __slots__ = ()
 
     @classmethod
     def __setup__(cls):
@@ -58,7 +58,7 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     @contextmanager
-    def turn(cls, activity, limit):
+    def reserve(cls, activity, limit):
         """
         Yield how many record activities of the activity, at most limit, may
         be executed now.
@@ -87,7 +87,7 @@ class RecordActivity(metaclass=PoolMeta):
         return max(allowed, 0)
 
     @classmethod
-    def next_turn(cls, activity):
+    def next_reservation(cls, activity):
         """
         Return after which time something more of the activity may be
         executed, None if nothing waits for that.
@@ -149,7 +149,7 @@ class RecordActivity(metaclass=PoolMeta):
         table, query, where = cls._mails(scenario)
         for state in [
                 # The time has no fraction
-                (table.state == constant('done'))
+                (table.state == inline('done'))
                 & (table.ended_at >= since.replace(microsecond=0)),
                 (table.state == 'sending') & cls._is_claimed(table)]:
             cursor.execute(*query.select(
@@ -163,7 +163,7 @@ class RecordActivity(metaclass=PoolMeta):
         table, query, where = cls._mails(scenario)
         cursor.execute(*query.select(
                 table.ended_at,
-                where=where & (table.state == constant('done'))
+                where=where & (table.state == inline('done'))
                 & (table.ended_at >= since.replace(microsecond=0)),
                 order_by=[table.ended_at.asc], limit=1))
         row = cursor.fetchone()

@@ -9,42 +9,32 @@ from collections import defaultdict
 
 import trytond.config as config
 from trytond.i18n import gettext
-from trytond.model import fields
+from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.report import Report
 from trytond.transaction import Transaction, active_records
 
-from ..common.transaction import is_database, transient
-from ..exceptions import ActivityError, SenderError, TemplateError
-from ..mixin import Readers
-from ..outcome import Outcome, Parcel, failed, skipped
+from ..common.access import VirtualReaders
+from ..common.address import AddressError, address_of, envelope_address
+from ..exceptions import (
+    ActivityError, SenderError, TemplateError, TrackingError)
+from ..outcome import Outcome, skipped
 from ..template.engine import (
-    SAFE_DATETIME, Markup, TemplateSyntaxError, Text, limited)
+    SAFE_DATETIME, Markup, TemplateSyntaxError, compile_markup, compile_text,
+    limited)
 from ..template.view import View, unknown_fields
 from ..tracking import url as tracking
-from . import headers, mjml
-from . import return_path as verp
-from .mail_merge import Stencil, letter
-from .message import Page, Shortener, address_of, compose, one_line
-from .smtp import AddressError, Session, envelope_address
-
-# The same source is rendered for many recipients
-_markup = functools.lru_cache(maxsize=256)(Markup)
-_text = functools.lru_cache(maxsize=256)(Text)
-# The stencils by shape of a template; they keep it as the shape needs it
-_stencils = functools.lru_cache(maxsize=32)(lambda template: {})
-_MAX_STENCILS = 20
+from . import headers, mjml, return_path
+from .attachment import ActivityAttachment
+from .draft import Draft, sender
+from .layout import ActivityLayout
+from .smtp import Session
 
 
-def sender():
-    "Return the address that the server is configured to send from"
-    return config.get(
-        'marketing', 'email_from', default=config.get('email', 'from'))
-
-
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityEmail:
+    "The fields, the checks and the execution of the action send_email"
+    __slots__ = ()
 
     _states = {
         'invisible': Eval('action') != 'send_email',
@@ -104,6 +94,7 @@ class Activity(metaclass=PoolMeta):
         super().validate_fields(activities, field_names)
         cls.check_email_from(activities, field_names)
         cls.check_email_templates(activities, field_names)
+        cls.check_tracking(activities, field_names)
 
     @classmethod
     def check_email_from(cls, activities, field_names=None):
@@ -125,7 +116,8 @@ class Activity(metaclass=PoolMeta):
     def check_email_templates(cls, activities, field_names=None):
         "Ensure that the title and the template can be compiled"
         for name, compile_ in [
-                ('email_title', _text), ('email_template', _markup)]:
+                ('email_title', compile_text),
+                ('email_template', compile_markup)]:
             if field_names and name not in field_names:
                 continue
             for activity in activities:
@@ -199,6 +191,27 @@ class Activity(metaclass=PoolMeta):
                     'marketing_automation.msg_activity_no_from',
                     activity=self.rec_name))
 
+    @classmethod
+    def _tracked_events(cls):
+        "Return the set of the events that tell who did something"
+        return {'email_opened', 'email_clicked'}
+
+    @classmethod
+    def check_tracking(cls, activities, field_names=None):
+        "Ensure that the event is known for each recipient"
+        if field_names and not (field_names & {'parent', 'event'}):
+            return
+        for activity in activities:
+            if activity.event not in cls._tracked_events():
+                continue
+            scenario = activity.root
+            if scenario.tracking != 'individually':
+                raise TrackingError(gettext(
+                        'marketing_automation.msg_activity_event_tracking',
+                        activity=activity.rec_name,
+                        event=cls._event_names()[activity.event][0],
+                        scenario=scenario.rec_name))
+
     # Execution
 
     def courier_send_email(self):
@@ -236,21 +249,28 @@ class Activity(metaclass=PoolMeta):
         Return a dictionary of the address to which the mail goes, or of the
         outcome if it goes nowhere, for each record activity.
         """
+        Suppression = Pool().get('marketing.automation.suppression')
         targets = {r.id: r.record.record for r in record_activities}
         Target = next(iter(targets.values())).__class__
         mechanisms = Target.marketing_emails(list(targets.values()))
+        suppressed = Suppression.reasons(
+            {m.value for m in mechanisms.values() if m})
         recipients = {}
         for id_, target in targets.items():
-            if mechanism := mechanisms[target.id]:
-                recipients[id_] = mechanism.value
-            else:
+            mechanism = mechanisms[target.id]
+            if not mechanism:
                 recipients[id_] = skipped(
                     'no_address' if target.marketing_party else 'no_party')
+            elif mechanism.value in suppressed:
+                recipients[id_] = skipped(
+                    'suppressed', suppressed[mechanism.value].detail)
+            else:
+                recipients[id_] = mechanism.value
         return recipients
 
     def return_path(self, record_activity):
         "Return the address that gets what can not be delivered"
-        return verp.return_path(record_activity.id) or address_of(
+        return return_path.return_path(record_activity.id) or address_of(
             sender() or self.email_from)
 
     def _drafts(self, Draft, language, record_activities):
@@ -265,7 +285,7 @@ class Activity(metaclass=PoolMeta):
             targets = Target.browse(
                 [r.record.record.id for r in record_activities])
             Target.marketing_fill(targets)
-            readers = Readers()
+            readers = VirtualReaders()
             drafts = []
             for record_activity, target in zip(record_activities, targets):
                 record_activity.record.record = target
@@ -303,11 +323,29 @@ class Activity(metaclass=PoolMeta):
             'datetime': SAFE_DATETIME,
             }
 
+    def how_tracked(self, record_activity):
+        "Return how the mail of the record activity is tracked"
+        target = record_activity.record.record
+        if not isinstance(target, ModelSQL) or target.id < 0:
+            # It has been deleted
+            return self.scenario.tracking
+        party = target.marketing_party
+        if party and party.marketing_do_not_track:
+            return 'none'
+        return self.scenario.tracking
+
     def tracked_urls(self, record_activity):
         """
         Return the function of the link (id) that makes the URL of a click, and
         the URL of the pixel; None for what is not tracked.
         """
+        how = self.how_tracked(record_activity)
+        if how == 'none':
+            return None, None
+        elif how == 'anonymously':
+            return (
+                functools.partial(tracking.anonymous_click_url, self.id),
+                tracking.anonymous_open_url(self.id))
         return (
             functools.partial(tracking.click_url, record_activity.id),
             tracking.open_url(record_activity.id))
@@ -336,144 +374,11 @@ class Activity(metaclass=PoolMeta):
                     list(parcels))])
 
 
-class Draft:
-    """
-    A mail on its way from the template to the parcel.
-
-    All drafts of a batch are rendered before the links of all are known.
-    """
-
-    def __init__(self, activity, record_activity, target):
-        self.activity = activity
-        self.record_activity = record_activity
-        self.target = target
-        # The field that raised and what
-        self.failure = None
-        self.short = Shortener()
-        self.title = ''
-        self.page = None
-        # Instead of the page, and the words that fill it
-        self.stencil = self.words = None
-        self.click_url, self.pixel_url = self._tracked_urls()
-
-    def _tracked_urls(self):
-        return self.activity.tracked_urls(self.record_activity)
-
-    @property
-    def id(self):
-        return self.record_activity.id
-
-    @property
-    def urls(self):
-        if self.stencil:
-            return self.stencil.links(self.words)
-        return self.page.urls if self.page else set()
-
-    def render(self, access):
-        field = 'email_title'
-        try:
-            context = self.activity.email_context(View(self.target, access))
-            context['short'] = self.short
-            self.title = _text(self.activity.email_title).render(context)
-            field = 'email_template'
-            template = _markup(self.activity.email_source())
-            if not self._find_stencil(template, context):
-                self.page = self._page(template, context)
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                # Nothing more can be read in this transaction
-                raise
-            self.failure = field, exception
-
-    def _page(self, template, context):
-        html = template.render(context)
-        if template.is_mjml:
-            html = mjml.to_html(html)
-        return Page(html, self.short)
-
-    def _find_stencil(self, template, context):
-        "Return if there is a stencil for the result of the template"
-        if (template.is_mjml or self.short.urls
-                or not (self.click_url and self.pixel_url)):
-            return False
-        traced = template.shape(context)
-        if not traced or self.short.urls:
-            # The page is rendered from the start
-            self.short.clear()
-            return False
-        shape, self.words, outline = traced
-        stencils = _stencils(template)
-        if shape not in stencils:
-            if len(stencils) >= _MAX_STENCILS:
-                return False
-            stencils[shape] = Stencil.cut(
-                outline, self.words, self._page(template, context))
-        self.stencil = stencils[shape]
-        return bool(self.stencil)
-
-    def finish(self, address, links):
-        "Return the parcel, or why there is none"
-        if self.failure:
-            return failed('template_error', self.activity.template_failure(
-                    *self.failure, self.target))
-        try:
-            address = envelope_address(address)
-        except AddressError:
-            return failed('address_invalid', one_line(address))
-        record = self.record_activity.record
-
-        def click(url, values=None):
-            if not self.click_url:
-                return url
-            link = links[self.activity.id, url]
-            if values:
-                return self.click_url(link, values)
-            return self.click_url(link)
-
-        def unsubscribe(url):
-            return tracking.unsubscribe_url(
-                record.id, links[self.activity.id, url] if url else None)
-
-        title = one_line(self.short.replace(self.title, click))
-        message_id = (
-            self.record_activity.message_id
-            or headers.message_id(tracking.base()))
-        from_ = self.activity.email_from or sender()
-        party = self.target.marketing_party
-        try:
-            values = [
-                sender() or from_, from_, party.rec_name if party else '',
-                address, title]
-            headers_ = {
-                'Message-ID': message_id,
-                **self.activity.email_headers(self.record_activity),
-                }
-            if self.stencil:
-                html, text = self.stencil.fill(
-                    self.words, click, unsubscribe, self.pixel_url,
-                    personal=True)
-                if address.isascii():
-                    message = letter(*values, text, html, headers_)
-                else:
-                    # Only the server says if it can be sent (RFC 6531)
-                    message = compose(*values, html, headers_)
-            else:
-                self.page.rewrite(click, unsubscribe)
-                if self.pixel_url:
-                    self.page.add_pixel(self.pixel_url)
-                html = self.short.replace(self.page.html(), click)
-                message = compose(*values, html, headers_)
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                raise
-            return failed('message_invalid', repr(exception))
-        return Parcel(
-            recipient=address,
-            content=message,
-            message_id=message_id,
-            sender=self.activity.return_path(self.record_activity),
-            subject=title,
-            to=getattr(message, 'to', None))
+class Activity(
+        ActivityAttachment, ActivityLayout, ActivityEmail,
+        metaclass=PoolMeta):
+    "Activity that sends an e-mail, with its layout and its attachments"
+    __name__ = 'marketing.automation.activity'
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,12 +7,11 @@ The files that go with the e-mails of an activity.
 import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import ModelSQL, ModelView, fields, sequence_ordered
-from trytond.pool import PoolMeta
 from trytond.pyson import Eval
 
+from ..common.text import one_line
 from ..exceptions import AttachmentError
-from . import mime_attachment as enclosure
-from .message import one_line
+from . import mime_attachment
 
 _DEFAULT_SIZE = 2_000_000
 
@@ -67,8 +66,8 @@ class Attachment(sequence_ordered(), ModelSQL, ModelView):
                         max=_kilobytes(max_size())))
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityAttachment:
+    __slots__ = ()
 
     attachments = fields.One2Many(
         'marketing.automation.activity.attachment', 'activity', "Attachments",
@@ -90,7 +89,7 @@ class Activity(metaclass=PoolMeta):
 
     def email_enclosure(self):
         "Return the attachments as they are in each e-mail, or None"
-        return enclosure.parts([
+        return mime_attachment.parts([
                 (one_line(a.name), bytes(a.data))
                 for a in self.attachments if a.data])
 

@@ -16,11 +16,12 @@ from trytond.transaction import (
 
 from ..exceptions import LayoutError
 from ..template.engine import Markup, TemplateSyntaxError
-from . import layout_source as frames
+from . import layout_source
 
 # The same text is put into the same layout for many recipients
 _frame = functools.lru_cache(maxsize=256)(
-    lambda layout, content, words: frames.frame(layout, content, dict(words)))
+    lambda layout, content, words: layout_source.frame(
+        layout, content, dict(words)))
 _SAMPLE = '<p>x</p>'
 
 
@@ -73,9 +74,9 @@ class Layout(DeactivableMixin, ModelSQL, ModelView):
 
     def _check_html(self):
         try:
-            frames.check(self.html)
+            layout_source.check(self.html)
             Markup(self.frame(_SAMPLE).source)
-        except frames.FrameError as exception:
+        except layout_source.LayoutSourceError as exception:
             raise LayoutError(gettext(
                     'marketing_automation.msg_layout_content',
                     layout=self.rec_name)) from exception
@@ -124,7 +125,7 @@ class Layout(DeactivableMixin, ModelSQL, ModelView):
     @property
     def lacks_sender(self):
         "Whether the place of the sender is empty"
-        return not (self.sender or '').strip() and frames.uses(
+        return not (self.sender or '').strip() and layout_source.uses(
             self.html, 'sender')
 
 
@@ -167,8 +168,8 @@ class Scenario(metaclass=PoolMeta):
                         ]), {'email_template'})
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityLayout:
+    __slots__ = ()
 
     layout = fields.Many2One(
         'marketing.automation.layout', "Layout", ondelete='RESTRICT',
@@ -189,7 +190,7 @@ class Activity(metaclass=PoolMeta):
         "The layout of the e-mail, None if it is a whole page or has none"
         source = self.email_template
         if (self.action != 'send_email'
-                or not source or frames.is_whole(source)):
+                or not source or layout_source.is_whole(source)):
             return None
         layout = getattr(self, 'layout', None)
         if not layout and (scenario := self.root):

@@ -13,7 +13,8 @@ from typing import NamedTuple, Optional
 
 import lxml.html
 
-__all__ = ['Frame', 'FrameError', 'check', 'frame', 'is_whole', 'uses']
+__all__ = [
+    'LayoutSource', 'LayoutSourceError', 'check', 'frame', 'is_whole', 'uses']
 
 _COMMENT = re.compile(r'<!--.*?-->', re.DOTALL)
 _WHOLE = re.compile(r'<(?:!doctype|html|head|body|mjml)\b', re.IGNORECASE)
@@ -25,11 +26,11 @@ _SAMPLE = '<span data-content="1">x</span>'
 _NO_PLACE = {'head', 'title', 'style', 'script', 'textarea'}
 
 
-class FrameError(ValueError):
+class LayoutSourceError(ValueError):
     "The layout has not exactly one place for the content"
 
 
-class Frame(NamedTuple):
+class LayoutSource(NamedTuple):
     """
     A text inside a layout.
 
@@ -70,10 +71,10 @@ def frame(layout, content, words=None):
         lambda match: _words(words.get(match[1])), layout)
     match = _place(layout)
     if not match:
-        raise FrameError
+        raise LayoutSourceError
     content = _DECLARATION.sub(
         lambda match: '\n' * match[0].count('\n'), content, count=1)
-    return Frame(
+    return LayoutSource(
         layout[:match.start()] + content + layout[match.end():],
         1 + layout.count('\n', 0, match.start()),
         content.count('\n'))
@@ -93,15 +94,15 @@ def check(layout):
     :raises FrameError: if it is not.
     """
     if len(_CONTENT.findall(_COMMENT.sub('', layout))) != 1:
-        raise FrameError
+        raise LayoutSourceError
     source = frame(layout, _SAMPLE).source
     page = lxml.html.document_fromstring(source)
     for element in page.iter('span'):
         if element.get('data-content'):
             if any(a.tag in _NO_PLACE for a in element.iterancestors()):
-                raise FrameError
+                raise LayoutSourceError
             return
-    raise FrameError
+    raise LayoutSourceError
 
 
 def _place(layout) -> Optional[re.Match]:

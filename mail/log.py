@@ -7,60 +7,22 @@ The log of the e-mails keeps no body.  Where the configuration says so the
 message is kept on its row of the log, otherwise it is rendered again.
 """
 
-import email
-import email.policy
-import zlib
+
+from collections import defaultdict
 
 import lxml.html
-from sql import Values
 
-import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
-from trytond.pyson import Eval
+from trytond.pool import Pool
+from trytond.pyson import Eval, PYSONEncoder
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
-from trytond.wizard import Button, StateView, Wizard
+from trytond.wizard import Button, StateAction, StateView, Wizard
 
 from ..exceptions import ScenarioError
-from ..mixin import TargetMixin
-from ..tracking import url as tracking
-
-
-def keeps_content():
-    return config.getboolean('marketing', 'keep_content', default=False)
-
-
-class Email(metaclass=PoolMeta):
-    __name__ = 'ir.email'
-
-    marketing_automation_content = fields.Binary(
-        "Content", readonly=True,
-        help="The compressed message as it was sent.")
-
-    @classmethod
-    def _log_marketing(cls, emails):
-        super()._log_marketing(emails)
-        if not keeps_content():
-            return
-        table = cls.__table__()
-        cast = cls.marketing_automation_content.sql_format
-        values = Values([
-                [record, parcel.message_id,
-                    cast(zlib.compress(bytes(parcel.content)))]
-                for _, record, _, parcel in emails])
-        Transaction().connection.cursor().execute(*table.update(
-                [table.marketing_automation_content], [values.column3],
-                from_=[values],
-                where=(table.marketing_automation_record == values.column1)
-                & (table.message_id == values.column2)))
-
-    def marketing_message(self):
-        "Return the message that was kept, None if it was not"
-        if content := self.marketing_automation_content:
-            return email.message_from_bytes(
-                zlib.decompress(content), policy=email.policy.default)
+from ..mixin import TargetReferenceMixin
+from ..tracking import url
 
 
 class Sent(Wizard):
@@ -131,7 +93,7 @@ def _parts(message):
 
 def _harmless(html):
     "Return the HTML without what would count as a visit of the recipient"
-    base = tracking.base()
+    base = url.base()
     root = lxml.html.document_fromstring(html)
     for image in list(root.iter('img')):
         if base and image.get('src', '').startswith(f'{base}/m/'):
@@ -142,7 +104,7 @@ def _harmless(html):
     return lxml.html.tostring(root, encoding='unicode')
 
 
-class SentShow(TargetMixin, ModelView):
+class SentShow(TargetReferenceMixin, ModelView):
     __name__ = 'marketing.automation.sent.show'
 
     activity = fields.Many2One(
@@ -164,3 +126,70 @@ class SentShow(TargetMixin, ModelView):
         states={
             'invisible': ~Eval('text'),
             })
+
+
+class OpenEmails(Wizard):
+    """
+    Open the e-mails that were sent for the selected records.
+
+    E-mails can only be searched by their resource and only by who may read
+    it, so their resources are fixed in the domain of the action.
+    """
+    __name__ = 'marketing.automation.open_emails'
+
+    _limit = 1000
+
+    start_state = 'open_'
+    open_ = StateAction('marketing_automation.act_emails')
+
+    def do_open_(self, action):
+        encoder = PYSONEncoder()
+        emails = self._emails()
+        action['pyson_domain'] = encoder.encode([
+                ('resource', 'in', self._readable(emails)),
+                ('id', 'in', [e.id for e in emails]),
+                ])
+        action['name'] += ' (%s)' % ', '.join(
+            r.rec_name for r in self.records[:5])
+        return action, {}
+
+    def _emails(self):
+        "Return the last e-mails"
+        Email = Pool().get('ir.email')
+        field = {
+            'marketing.automation.scenario':
+            'marketing_automation_activity.scenario',
+            'marketing.automation.activity': 'marketing_automation_activity',
+            'marketing.automation.record': 'marketing_automation_record',
+            }.get(self.model.__name__)
+        ids = [r.id for r in self.records]
+        if field:
+            domain = [(field, 'in', ids)]
+        else:
+            domain = ['OR'] + [[
+                    ('marketing_automation_activity', '=', r.activity.id),
+                    ('marketing_automation_record', '=', r.record.id),
+                    ] for r in self.records]
+        with without_check_access(), Transaction().set_context(
+                active_test=False):
+            return list(Email.search(
+                    domain, order=[('id', 'DESC')], limit=self._limit))
+
+    def _readable(self, emails):
+        "Return those of the resources of the e-mails that the user may read"
+        pool = Pool()
+        ModelAccess = pool.get('ir.model.access')
+        ids = defaultdict(set)
+        with without_check_access():
+            for email in emails:
+                if email.resource:
+                    ids[email.resource.__class__.__name__].add(
+                        email.resource.id)
+        access = ModelAccess.get_access(list(ids))
+        resources = []
+        for model, ids in ids.items():
+            if access[model]['read']:
+                with Transaction().set_context(active_test=False):
+                    resources.extend(map(str, pool.get(model).search(
+                                [('id', 'in', list(ids))])))
+        return resources

@@ -8,25 +8,14 @@ and for the URLs of the recipient.  To fill it gives what to compose the page
 of the recipient would have given.
 """
 
-import binascii
-import email
-import functools
 import hashlib
 import logging
-import re
 import secrets
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.policy import default as default_policy
-from email.utils import formatdate
-
-from trytond.tools.email_ import set_from_header
 
 from ..template.outline import PLACE, place
-from .message import (
-    Page, Words, is_plain, one_line, set_recipient, set_subject, text_of)
+from .page import Page, text_of
 
-__all__ = ['Letter', 'Stencil', 'letter']
+__all__ = ['MailMerge']
 
 logger = logging.getLogger(__name__)
 
@@ -37,50 +26,14 @@ _PART = (
     'Content-Type: text/%s; charset="utf-8"\r\n'
     'Content-Transfer-Encoding: quoted-printable\r\n'
     '\r\n')
-_HEAD = (
-    b'MIME-Version: 1.0\r\n'
-    b'Content-Type: multipart/alternative;\r\n'
-    b' boundary="%s"\r\n') % _BOUNDARY.encode()
 _TEXT, _HTML = (_PART % 'plain').encode(), (_PART % 'html').encode()
-_END = f'\r\n--{_BOUNDARY}--\r\n'.encode()
-# The names that need no quotes (RFC 5322 3.2.3)
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-    r"(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
-_LINE = 78
 # What the URL of a click can contain
 _VALUES = 200
 _ELLIPSIS = '\N{HORIZONTAL ELLIPSIS}'
 _SAMPLE = 'https://sample.example.com/m/'
 
 
-class Letter(bytes):
-    "A message as it is handed over, that can be read like a message"
-    #: The header To, as the log shows it
-    to = None
-
-    @property
-    def message(self):
-        return email.message_from_bytes(
-            self.replace(b'\r\n', b'\n'), policy=default_policy)
-
-    def __getitem__(self, key):
-        if isinstance(key, str):
-            return self.message[key]
-        return super().__getitem__(key)
-
-    def __contains__(self, key):
-        if isinstance(key, str):
-            return key in self.message
-        return super().__contains__(key)
-
-    def __getattr__(self, name):
-        if name.startswith('__'):
-            raise AttributeError(name)
-        return getattr(self.message, name)
-
-
-class Stencil:
+class MailMerge:
     """
     The page of all results of a template that have the same shape.
 
@@ -215,61 +168,3 @@ def _split(text):
 def _fill(parts, values):
     return ''.join([
             values[part] if type(part) is int else part for part in parts])
-
-
-def letter(sender, from_, name, address, subject, text, html, headers):
-    """
-    Return the message with the text and the HTML part.
-
-    The parameters are those of compose; who reads it reads the same as in the
-    result of compose.
-    """
-    name, subject = one_line(name), one_line(subject)
-    head = [_head_from(sender, from_)]
-    message = EmailMessage()
-    to = f'To: {name} <{address}>'
-    if (_ATOMS.fullmatch(name) and is_plain(name) and len(to) <= _LINE
-            and _ADDRESS.fullmatch(address)):
-        head.append(f'{to}\r\n'.encode())
-    else:
-        set_recipient(message, name, address)
-    line = f'Subject: {subject}'
-    if subject and is_plain(subject) and len(line) <= _LINE:
-        head.append(f'{line}\r\n'.encode())
-    else:
-        set_subject(message, subject)
-    head.append(f'Date: {formatdate()}\r\n'.encode())
-    for header, value in headers.items():
-        value = Words(header, one_line(value))
-        if isinstance(value, Words):
-            head.append(value.fold(policy=SMTP).encode())
-        else:
-            message[header] = value
-    if message.keys():
-        head.append(_head(message))
-    result = Letter(b''.join([
-                *head, _HEAD, _TEXT, _quoted(text), _HTML, _quoted(html),
-                _END]))
-    result.to = str(message['To'] or to[len('To: '):])
-    return result
-
-
-@functools.lru_cache(maxsize=64)
-def _head_from(sender, from_):
-    message = EmailMessage()
-    set_from_header(message, sender, from_)
-    return _head(message)
-
-
-def _head(message):
-    head, _, _ = message.as_bytes(policy=SMTP).partition(b'\r\n\r\n')
-    return head + b'\r\n'
-
-
-def _quoted(text):
-    "Return the text in quoted-printable"
-    lines = text.replace('\r\n', '\n').replace('\r', '\n')
-    if not lines.endswith('\n'):
-        lines += '\n'
-    return binascii.b2a_qp(
-        lines.replace('\n', '\r\n').encode(), istext=True)

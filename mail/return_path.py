@@ -12,8 +12,8 @@ import re
 
 import trytond.config as config
 
-from ..tracking import url as tracking
-from .smtp import AddressError, envelope_address
+from ..common.address import AddressError, envelope_address
+from ..tracking import url
 
 __all__ = ['find', 'return_path']
 
@@ -41,7 +41,7 @@ def return_path(record_activity):
     if not (base := _base()):
         return None
     local, domain = base
-    token = tracking.encode(tracking.BOUNCE, record_activity)
+    token = url.encode(url.BOUNCE, record_activity)
     content = base64.urlsafe_b64decode(token + '=' * (-len(token) % 4))
     token = base64.b32encode(content).decode('ascii').rstrip('=').lower()
     try:
@@ -67,6 +67,6 @@ def find(text):
         if base64.b32encode(content).decode('ascii').rstrip('=') != token:
             continue
         token = base64.urlsafe_b64encode(content).decode('ascii')
-        if ids := tracking.decode(tracking.BOUNCE, token.rstrip('=')):
+        if ids := url.decode(url.BOUNCE, token.rstrip('=')):
             id_, _ = ids
             return id_

@@ -6,25 +6,22 @@ One conversation with the SMTP server: each message becomes an outcome.
 
 import copy
 import email
-import functools
 import logging
 import re
 import smtplib
-import unicodedata
 from collections import Counter
 from email.message import Message
 from email.policy import SMTP as SMTP_POLICY
 from urllib.parse import parse_qs
 
-import idna
-
 import trytond.config as config
 from trytond.sendmail import get_smtp_server
 
-from ..outcome import CourierAway, done, failed, postponed
+from ..common.address import AddressError, envelope_address
+from ..outcome import TransportUnavailable, done, failed, postponed
 from .mime_attachment import enclose
 
-__all__ = ['AddressError', 'ServerAway', 'Session', 'envelope_address']
+__all__ = ['ServerUnavailable', 'Session']
 
 logger = logging.getLogger(__name__)
 
@@ -40,74 +37,18 @@ DETAIL_LENGTH = 250
 AUTHENTICATION_CODES = {530, 534, 535, 538}
 LOST = -1
 
-_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
-_LABEL = re.compile(r'[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?')
 # What says that the address does not exist (RFC 3463 3.2, RFC 7505): neither
 # 5.1.7 nor 5.1.8, they are about the sender
 _NO_MAILBOX = re.compile(r'55\d 5\.1\.(1|2|3|6|10)\b')
 _EOL = re.compile(rb'\r\n|\r|\n')
 
 
-class ServerAway(CourierAway):
+class ServerUnavailable(TransportUnavailable):
     "No conversation is possible with the SMTP server"
-
-
-class AddressError(ValueError):
-    "The text is not exactly one address"
 
 
 class _Utf8Missing(Exception):
     pass
-
-
-@functools.lru_cache(maxsize=2048)
-def envelope_address(text):
-    """
-    Return the address as it goes into the envelope.
-
-    The text must be exactly one address of the form local-part@domain: no
-    name, no brackets, no comment, no list and no space, not even around it.
-    The domain is converted to ASCII (IDNA 2008 after the mapping of UTS #46);
-    the local part keeps its characters and needs SMTPUTF8 if there are others
-    than ASCII. Whether the domain exists is not asked: any domain that can be
-    written is accepted, with or without dot.
-
-    The rare quoted local parts and address literals are refused on purpose.
-    """
-    if not isinstance(text, str) or not text:
-        raise AddressError("no address")
-    # Normalize first because it may result in characters that are special
-    text = unicodedata.normalize('NFC', text)
-    local, at, domain = text.partition('@')
-    if not at or '@' in domain:
-        raise AddressError("not exactly one @")
-    for atom in local.split('.'):
-        # Letters outside of ASCII are atoms in RFC 6531
-        ascii_ = ''.join('x' if _is_utf8_atom(c) else c for c in atom)
-        if not _ATOM.fullmatch(ascii_):
-            raise AddressError("local part not allowed")
-    if '=?' in local:
-        # Some servers decode it into something else
-        raise AddressError("encoded word")
-    if len(local.encode('utf-8')) > 64:
-        raise AddressError("local part too long")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(
-                domain, uts46=True, std3_rules=True).decode('ascii')
-        except (idna.IDNAError, UnicodeError) as exception:
-            raise AddressError("domain not allowed") from exception
-    if not all(map(_LABEL.fullmatch, domain.split('.'))):
-        raise AddressError("domain not allowed")
-    address = f'{local}@{domain}'
-    if len(address.encode('utf-8')) > 254:
-        raise AddressError("address too long")
-    return address
-
-
-def _is_utf8_atom(character):
-    return (not character.isascii()
-        and unicodedata.category(character)[0] not in {'C', 'Z'})
 
 
 class Session:
@@ -226,10 +167,11 @@ class Session:
         except OSError as exception:
             if server:
                 _close(server)
-            raise ServerAway(_words(exception)) from exception
+            raise ServerUnavailable(_words(exception)) from exception
         except (ValueError, TypeError):
             # Its words may contain a piece of the password
-            raise ServerAway("the uri in [email] is not valid") from None
+            raise ServerUnavailable(
+                "the uri in [email] is not valid") from None
         self._server = server
         self._used = False
 

@@ -9,7 +9,7 @@ from typing import Dict, FrozenSet, NamedTuple
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import (
@@ -24,7 +24,7 @@ _SLICE = 500
 _NAMES = 10
 
 
-class Joined(NamedTuple):
+class Added(NamedTuple):
     """
     What became of the targets, by their ids.
 
@@ -38,8 +38,8 @@ class Joined(NamedTuple):
     refused: Dict[int, str]
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioAdd:
+    __slots__ = ()
 
     def add(self, targets):
         """
@@ -72,11 +72,11 @@ class Scenario(metaclass=PoolMeta):
             Record.add(scenario, ids - already)
             entered = Record.inside(scenario, ids) - already
             refused = Record.refusals(scenario, ids - already - entered)
-        return Joined(frozenset(entered), frozenset(already), refused)
+        return Added(frozenset(entered), frozenset(already), refused)
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordAdd:
+    __slots__ = ()
 
     @classmethod
     def inside(cls, scenario, ids):

@@ -14,12 +14,13 @@ from sql.conditionals import Case
 
 import trytond.config as config
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import forget, found
-from ..common.transaction import insist
+from ..common.orm import clear_cache
+from ..common.sql import exists_by_index
+from ..common.transaction import run_with_retry
 
 _SLICE = 500
 # The state of what ended for a reason, that of any other is blocked
@@ -40,8 +41,8 @@ def completion_days():
     return max(config.getint('marketing', 'completion_days', default=30), 0)
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordComplete:
+    __slots__ = ()
 
     state = fields.Function(
         fields.Selection([
@@ -113,8 +114,8 @@ class Record(metaclass=PoolMeta):
                 expected = RecordActivity.__table__()
                 return (
                     fields.SQL_OPERATORS['in'](table.id, sub_ids)
-                    & cls.is_inside(table)
-                    & ~found(
+                    & cls.is_active(table)
+                    & ~exists_by_index(
                         expected,
                         (expected.record == table.id)
                         & RecordActivity.is_expected(expected, since)))
@@ -122,7 +123,7 @@ class Record(metaclass=PoolMeta):
             count += cls._write(
                 is_over, {'end_reason': 'completed', 'ended_at': now})
         if count:
-            forget(cls)
+            clear_cache(cls)
         return count
 
     @classmethod
@@ -148,7 +149,7 @@ class Record(metaclass=PoolMeta):
         """
         last_id = 0
         while True:
-            ids = insist(lambda: cls._complete_next(last_id))
+            ids = run_with_retry(lambda: cls._complete_next(last_id))
             if not ids:
                 break
             last_id = ids[-1]
@@ -159,7 +160,7 @@ class Record(metaclass=PoolMeta):
         table = cls.__table__()
         cursor.execute(*table.select(
                 table.id,
-                where=(table.id > last_id) & cls.is_inside(table),
+                where=(table.id > last_id) & cls.is_active(table),
                 order_by=[table.id.asc], limit=_SLICE))
         ids = [id_ for id_, in cursor]
         cls.complete(ids)
@@ -181,93 +182,11 @@ class Record(metaclass=PoolMeta):
                     [table.end_reason, table.ended_at], [Null, Null],
                     where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
                     & (table.end_reason == 'completed')
-                    & found(
+                    & exists_by_index(
                         expected,
                         (expected.record == table.id)
                         & (expected.state == 'waiting'))))
             count += cursor.rowcount
         if count:
-            forget(cls)
+            clear_cache(cls)
         return count
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def is_expected(cls, table, since):
-        """
-        Return the SQL clause of what is still to come: planned, in the hands
-        of somebody, or waiting for its event not longer than since the time.
-        """
-        return (
-            (table.state == 'sending')
-            | (table.claim != Null)
-            | ((table.state == 'waiting')
-                & ((table.at != Null)
-                    | (table.create_date > since))))
-
-    @classmethod
-    def records_of(cls, ids):
-        "Return the set of the ids of the records of the record activities"
-        cursor = Transaction().connection.cursor()
-        table = cls.__table__()
-        records = set()
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
-            cursor.execute(*table.select(
-                    table.record,
-                    where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))))
-            records.update(record for record, in cursor)
-        return records
-
-    @classmethod
-    def _stored_completion(cls, outcomes, now, handed_over):
-        # What follows what is done is not planned yet
-        if ended := [
-                i for i, o in outcomes.items()
-                if o.state not in {'waiting', 'done'}]:
-            cls._complete_records(cls.records_of(ended))
-
-    @classmethod
-    def follow(cls, activity, done):
-        records = super().follow(activity, done)
-        cls._complete_records(records)
-        return records
-
-    @classmethod
-    def _complete_records(cls, records):
-        Record = Pool().get('marketing.automation.record')
-        if records:
-            Record.complete(records)
-
-    @classmethod
-    def _change(cls, record_activities, states, values):
-        super()._change(record_activities, states, values)
-        Record = Pool().get('marketing.automation.record')
-        records = {r.record.id for r in record_activities}
-        if values.get('state') == 'waiting':
-            Record.reopen(records)
-        else:
-            Record.complete(records)
-
-    @classmethod
-    def _date(cls, rows):
-        super()._date(rows)
-        Record = Pool().get('marketing.automation.record')
-        Record.reopen({record for record, *_ in rows})
-
-    @classmethod
-    def _cancel(cls, rows, reason, undated=False):
-        super()._cancel(rows, reason, undated=undated)
-        cls._complete_records({record for record, *_ in rows})
-
-
-class Cron(metaclass=PoolMeta):
-    __name__ = 'ir.cron'
-
-    @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        cls.method.selection.append((
-                'marketing.automation.record|complete_all',
-                "Complete Marketing Records"))

@@ -14,11 +14,11 @@ from sql.operators import Concat
 
 from trytond import backend
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
-from ..common.sql import average, found
+from ..common.sql import exists_by_index, opaque_id
 
 _SLICE = 500
 
@@ -37,8 +37,8 @@ class _UUID(Function):
         return ()
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordEnter:
+    __slots__ = ()
 
     @classmethod
     def enter(cls, scenario, now):
@@ -188,9 +188,9 @@ class Record(metaclass=PoolMeta):
     def _has_entered(cls, scenario, target, test=False):
         "Return the SQL clause whether there is a record of the target"
         existing = cls.__table__()
-        return found(
+        return exists_by_index(
             existing,
-            (existing.scenario == average(scenario.id))
+            (existing.scenario == opaque_id(scenario.id))
             & (existing.record == cls._reference(scenario, target))
             & (existing.test == Literal(test)))
 

@@ -12,22 +12,18 @@ from sql.conditionals import Coalesce
 from sql.operators import Or
 
 from trytond.model import Index, ModelView, dualmethod, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.transaction import Transaction, active_records
 
 from ..common.domain import decode
-from ..common.sql import forget
-from ..common.transaction import explained, savepoint, transient
+from ..common.error import raise_as
+from ..common.orm import clear_cache
 from ..exceptions import GoalError
-from ..outcome import cancelled, until
-
-# When what could not be decided is looked at again
-_AGAIN = dt.timedelta(minutes=15)
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioLeave:
+    __slots__ = ()
 
     leave = fields.Boolean(
         "Leave",
@@ -80,7 +76,7 @@ class Scenario(metaclass=PoolMeta):
 
     def _goal_explained(self):
         "Tell that the goal is what can not be used"
-        return explained(
+        return raise_as(
             GoalError, 'msg_scenario_goal_invalid',
             scenario=self.rec_name, goal=self.goal)
 
@@ -99,11 +95,11 @@ class Scenario(metaclass=PoolMeta):
             if scenario.state != 'running':
                 table = Record.__table__()
                 Record.end_where(
-                    scenario, table, Record.is_inside(table), 'stopped', now)
+                    scenario, table, Record.is_active(table), 'stopped', now)
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordLeave:
+    __slots__ = ()
 
     by_hand = fields.Boolean(
         "By Hand", readonly=True,
@@ -171,7 +167,7 @@ class Record(metaclass=PoolMeta):
     # Leave
 
     @classmethod
-    def is_inside(cls, table, completed=False):
+    def is_active(cls, table, completed=False):
         """
         Return the SQL clause of the records that have not ended.
 
@@ -221,7 +217,7 @@ class Record(metaclass=PoolMeta):
         """
         Target = Pool().get(scenario.model)
         target = Target.__table__()
-        inside = cls.is_inside(table) & (table.test == Literal(False))
+        inside = cls.is_active(table) & (table.test == Literal(False))
         targets = table.join(
             target, 'LEFT',
             condition=target.id == cls.record.sql_id(table.record, cls))
@@ -238,7 +234,7 @@ class Record(metaclass=PoolMeta):
                 reached, 'LEFT', condition=reached.id == target.id)
             clauses.append((
                     'converted',
-                    cls.is_inside(table, completed=True)
+                    cls.is_active(table, completed=True)
                     & (table.test == Literal(False))
                     & (reached.id != Null)))
         if scenario.leave:
@@ -278,85 +274,4 @@ class Record(metaclass=PoolMeta):
                         where=(ended.scenario == scenario.id)
                         & (ended.end_reason == reason)
                         & (ended.ended_at == now)))))
-        forget(cls, RecordActivity)
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def _final_reasons(cls):
-        return super()._final_reasons() | {'converted', 'left'}
-
-    @classmethod
-    def _pass_goal(cls, activity, table, record):
-        return (Literal(True), []) if not activity.scenario.goal else None
-
-    @classmethod
-    def _gate_goal(cls, activity, record_activities):
-        "The target has not reached the goal"
-        scenario = activity.scenario
-        if not scenario.goal:
-            return {}
-        return cls._gate_domain(
-            activity, [r for r in record_activities if not r.test],
-            scenario.decode_goal, True, 'converted')
-
-    @classmethod
-    def _pass_match(cls, activity, table, record):
-        scenario = activity.scenario
-        if not scenario.leave:
-            return Literal(True), []
-        Target = Pool().get(scenario.model)
-        try:
-            domain = scenario.decode_domain()
-            Target.marketing_check_domain(domain)
-        except Exception as exception:
-            if transient(exception):
-                raise
-            return None
-        return Literal(True), domain
-
-    @classmethod
-    def _gate_match(cls, activity, record_activities):
-        "The target still matches, where the scenario says so"
-        scenario = activity.scenario
-        if not scenario.leave:
-            return {}
-        return cls._gate_domain(
-            activity, [
-                r for r in record_activities
-                if not r.test and not r.record.by_hand],
-            scenario.decode_domain, False, 'left')
-
-    @classmethod
-    def _gate_domain(cls, activity, record_activities, decode, closed, reason):
-        """
-        Cancel for the reason those whose target matches the domain, if closed
-        is true, or does not.
-
-        What can not be decided waits: who is inside stays inside.
-        """
-        # What outlives the end of its record does not depend on it
-        targets = {
-            r.id: r.record.record.id for r in record_activities
-            if r.record.end_reason in {None, 'completed'}}
-        if not targets:
-            return {}
-        Target = Pool().get(activity.scenario.model)
-        try:
-            with savepoint(), active_records():
-                domain = decode()
-                Target.marketing_check_domain(domain)
-                matching = {r.id for r in Target.search([
-                            domain,
-                            ('id', 'in', sorted(set(targets.values()))),
-                            ], order=[])}
-        except Exception as exception:
-            if transient(exception):
-                raise
-            at = dt.datetime.now() + _AGAIN
-            return {id_: until(at, 'domain_error') for id_ in targets}
-        return {
-            id_: cancelled(reason) for id_, target in targets.items()
-            if (target in matching) == closed}
+        clear_cache(cls, RecordActivity)

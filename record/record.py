@@ -4,84 +4,43 @@
 import datetime as dt
 import uuid
 
-from sql import Conflict, Literal, Null, Select
+from sql import Literal, Null
 from sql.conditionals import Case, Coalesce
-from sql.functions import CurrentTimestamp
 
-from trytond.model import (
-    Index, ModelSQL, ModelView, Unique, dualmethod, fields)
+from trytond.i18n import gettext
+from trytond.model import ModelSQL, ModelView, Unique, dualmethod, fields
 from trytond.pool import Pool
-from trytond.pyson import Eval, If
+from trytond.pyson import Eval, If, PYSONEncoder
 from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import forget, statement
-from ..mixin import TargetMixin
+from ..common.orm import clear_cache
+from ..common.sql import cached_query
+from ..exceptions import ScenarioError
+from ..mixin import TargetReferenceMixin
+from .add import RecordAdd
+from .complete import RecordComplete
+from .enter import RecordEnter
+from .leave import RecordLeave
+from .reason import REASONS
+from .unicity import RecordUnicity
 
 _SLICE = 500
 
-# Why a record or a record activity has ended, or waits again
-REASONS = [
-    (None, ""),
-    ('condition', "Condition not met"),
-    ('filter', "Filter not matched"),
-    ('expired', "Expired"),
-    ('window', "Waits for the sending times"),
-    ('opposite', "The opposite happened"),
-    ('bounced', "E-Mail bounced"),
-    ('complained', "Complained"),
-    ('no_party', "No party"),
-    ('no_colleague', "No colleague"),
-    ('no_address', "No e-mail address"),
-    ('no_responsible', "No responsible user"),
-    ('no_company', "No company"),
-    ('list_inactive', "Left or not confirmed the mailing list"),
-    ('opportunity_state', "State of the opportunity"),
-    ('suppressed', "E-Mail address suppressed"),
-    ('blocked', "Blocked by a user"),
-    ('blocked_activity', "Blocked by an activity"),
-    ('unsubscribed', "Unsubscribed"),
-    ('no_marketing', "No marketing wanted"),
-    ('paused', "Paused by the recipient"),
-    ('erased', "Party erased"),
-    ('target_deleted', "Record deleted"),
-    ('target_inactive', "Record deactivated"),
-    ('party_inactive', "Party deactivated or merged"),
-    ('activity_inactive', "Activity deactivated"),
-    ('cancelled', "Cancelled by a user"),
-    ('condition_error', "Condition can not be evaluated"),
-    ('filter_error', "Filter can not be evaluated"),
-    ('template_error', "Template can not be rendered"),
-    ('address_invalid', "Impossible e-mail address"),
-    ('sender_invalid', "Impossible sender address"),
-    ('message_invalid', "Impossible message"),
-    ('action_error', "Action failed"),
-    ('not_allowed', "Not allowed"),
-    ('not_possible', "Not possible for the record"),
-    ('value_error', "Value can not be set"),
-    ('webhook_refused', "Refused by the webhook"),
-    ('webhook_busy', "Webhook asks to try later"),
-    ('webhook_lost', "Connection to the webhook lost"),
-    ('webhook_away', "Webhook out of reach"),
-    ('scenario_stopped', "The other scenario does not run"),
-    ('not_entered', "The other scenario does not take it"),
-    ('refused', "Refused by the mail server"),
-    ('mailbox_unknown', "No such mailbox"),
-    ('smtputf8', "Address not supported by the mail server"),
-    ('server_busy', "Mail server asks to try later"),
-    ('connection_lost', "Connection to the mail server lost"),
-    ('given_up', "Given up after too many tries"),
-    ('completed', "Nothing more to come"),
-    ('converted', "Goal reached"),
-    ('left', "No longer matching"),
-    ('removed', "Removed by a user"),
-    ('stopped', "Ended with all others"),
-    ('domain_error', "Domain can not be evaluated"),
-    ]
+
+_COLUMNS = {'next_activity': 'activity', 'next_at': 'at'}
 
 
-class Record(TargetMixin, ModelSQL, ModelView):
+class Record(
+        RecordAdd,
+        RecordComplete,
+        RecordUnicity,
+        RecordLeave,
+        RecordEnter,
+        TargetReferenceMixin,
+        ModelSQL,
+        ModelView):
     __name__ = 'marketing.automation.record'
 
     scenario = fields.Many2One(
@@ -102,6 +61,19 @@ class Record(TargetMixin, ModelSQL, ModelView):
         "Test", readonly=True,
         help="If checked, it belongs to a test of the scenario and counts in "
         "no figure.")
+    next_activity = fields.Function(
+        fields.Many2One(
+            'marketing.automation.activity', "Next Activity",
+            states={'invisible': ~Eval('next_activity')},
+            help="What is planned first; if nothing has a date, what waits "
+            "for its event."),
+        'get_next')
+    next_at = fields.Function(
+        fields.DateTime(
+            "Next at", states={'invisible': ~Eval('next_activity')},
+            help="When the next activity is due.\n"
+            "Empty as long as its event has not happened."),
+        'get_next')
 
     @classmethod
     def __setup__(cls):
@@ -122,6 +94,7 @@ class Record(TargetMixin, ModelSQL, ModelView):
                         | ~Eval('end_reason').in_([None, 'completed'])),
                     'depends': ['blocked', 'end_reason'],
                     },
+                'open_record': {},
                 })
 
     @classmethod
@@ -198,9 +171,9 @@ class Record(TargetMixin, ModelSQL, ModelView):
             cursor.execute(*cls._ending(
                     blocked, ids=sub_ids, reason=reason, now=now))
             RecordActivity.cancel_records(sub_ids, reason, now)
-        forget(cls, RecordActivity)
+        clear_cache(cls, RecordActivity)
 
-    @statement
+    @cached_query
     def _ending(cls, blocked, ids, reason, now):
         table = cls.__table__()
         where = fields.SQL_OPERATORS['in'](table.id, ids)
@@ -235,255 +208,38 @@ class Record(TargetMixin, ModelSQL, ModelView):
             for record in cls.search([('uuid', '=', uuid)], limit=1):
                 return record.id
 
-
-class RecordActivity(ModelSQL, ModelView):
-    __name__ = 'marketing.automation.record.activity'
-
-    record = fields.Many2One(
-        'marketing.automation.record', "Record", required=True, readonly=True,
-        ondelete='CASCADE')
-    activity = fields.Many2One(
-        'marketing.automation.activity', "Activity", required=True,
-        readonly=True, ondelete='CASCADE')
-    activity_action = fields.Function(
-        fields.Selection('get_activity_actions', "Activity Action"),
-        'on_change_with_activity_action')
-    at = fields.DateTime(
-        "At", readonly=True,
-        help="When the activity is due. Empty as long as its event has not "
-        "happened.")
-    email_opened = fields.Boolean("E-Mail Opened", readonly=True)
-    email_opened_at = fields.DateTime("E-Mail Opened at", readonly=True)
-    email_clicked = fields.Boolean("E-Mail Clicked", readonly=True)
-    email_clicked_at = fields.DateTime("E-Mail Clicked at", readonly=True)
-    state = fields.Selection([
-            ('waiting', "Waiting"),
-            ('sending', "Sending"),
-            ('done', "Done"),
-            ('skipped', "Skipped"),
-            ('cancelled', "Cancelled"),
-            ('expired', "Expired"),
-            ('failed', "Failed"),
-            ], "State", required=True, readonly=True, sort=False)
-    state_string = state.translated('state')
-    reason = fields.Selection(
-        REASONS, "Reason", readonly=True, sort=False,
-        help="Why it ended without being done, or waits again.")
-    reason_string = reason.translated('reason')
-    detail = fields.Text(
-        "Detail", readonly=True, states={'invisible': ~Eval('detail')},
-        help="What the other side said.")
-    ended_at = fields.DateTime(
-        "Ended at", readonly=True,
-        help="When it was done, or ended otherwise.")
-    attempts = fields.Integer(
-        "Attempts", readonly=True,
-        help="How many times it was tried without success.")
-    message_id = fields.Char("Message-ID", readonly=True, strip=False)
-    claim = fields.Integer(
-        "Claim", readonly=True,
-        help="The batch that works on it.")
-    claimed_at = fields.DateTime("Claimed at", readonly=True)
-    test = fields.Boolean(
-        "Test", readonly=True,
-        help="If checked, it belongs to a test of the scenario and counts in "
-        "no figure.")
-
     @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        t = cls.__table__()
-        cls._sql_constraints += [
-            ('activity_record_unique', Unique(t, t.activity, t.record),
-                'marketing_automation.msg_activity_record_unique'),
-            ]
-        cls._sql_indexes.update({
-                Index(
-                    t,
-                    (t.activity, Index.Equality(cardinality='normal')),
-                    (t.at, Index.Range()),
-                    (t.id, Index.Range()),
-                    where=t.state == 'waiting'),
-                Index(t, (t.claim, Index.Range()), where=t.claim != Null),
-                Index(t, (t.record, Index.Range())),
-                })
-        cls._order = [('at', 'DESC NULLS FIRST'), ('id', 'DESC')]
-        cls._buttons.update({
-                'on_email_opened': cls._event_button(
-                    'send_email', 'email_opened'),
-                'on_email_clicked': cls._event_button(
-                    'send_email', 'email_clicked'),
-                'retry': {
-                    'invisible': (
-                        (Eval('state') != 'failed')
-                        & ~((Eval('state') == 'skipped')
-                            & Eval('reason').in_(
-                                sorted(cls._retryable_reasons())))),
-                    'depends': ['state', 'reason'],
-                    },
-                'cancel': {
-                    'invisible': Eval('state') != 'waiting',
-                    'depends': ['state'],
-                    },
-                })
-
-    @staticmethod
-    def _event_button(action, event):
-        "Return the attributes of the button that applies the event"
-        return {
-            'invisible': (
-                (Eval('state') != 'done')
-                | (Eval('activity_action') != action)),
-            'readonly': Eval(event, False),
-            'depends': ['state', 'activity_action', event],
-            }
-
-    @classmethod
-    def _retryable_reasons(cls):
-        "Return the set of the reasons of what is skipped but can be retried"
-        return {'no_party', 'no_address'}
-
-    @classmethod
-    def default_state(cls):
-        return 'waiting'
-
-    @classmethod
-    def default_email_opened(cls):
-        return False
-
-    @classmethod
-    def default_email_clicked(cls):
-        return False
-
-    @classmethod
-    def default_attempts(cls):
-        return 0
-
-    @classmethod
-    def default_test(cls):
-        return False
-
-    @classmethod
-    def get_activity_actions(cls):
-        Activity = Pool().get('marketing.automation.activity')
-        return Activity.get_parent_actions()
-
-    @fields.depends('activity')
-    def on_change_with_activity_action(self, name=None):
-        return self.activity.action if self.activity else None
-
-    def get_rec_name(self, name):
-        return f'{self.activity.rec_name} - {self.record.rec_name}'
-
-    @classmethod
-    def view_attributes(cls):
-        return super().view_attributes() + [
-            ('/tree', 'visual', If(
-                    Eval('state') == 'failed', 'danger',
-                    If(Eval('state').in_(
-                            ['skipped', 'cancelled', 'expired']),
-                        'muted', ''))),
-            ('/form//group[@id="email"]', 'states', {
-                    'invisible': Eval('activity_action') != 'send_email',
-                    }),
-            ]
-
-    @classmethod
-    def plan(cls, activity, records, at):
-        """
-        Plan the activity for the records, given by a query of their ids.
-
-        A record that has it already is left as it is.
-        """
-        table = cls.__table__()
-        record, = records.columns
-        cls._insert_planned(activity, table.insert(
-                [table.record, table.activity, table.at, table.state,
-                    table.email_opened, table.email_clicked, table.attempts,
-                    table.expire_at, table.test, table.create_uid,
-                    table.create_date],
-                Select([
-                        record, Literal(activity.id), Literal(at),
-                        Literal('waiting'), Literal(False), Literal(False),
-                        Literal(0),
-                        Literal(activity.expires_at(at, dt.datetime.now())),
-                        record.table.test, Literal(0), CurrentTimestamp()],
-                    from_=records.from_, where=records.where),
-                on_conflict=Conflict(
-                    table, indexed_columns=[table.activity, table.record])))
-
-    @classmethod
-    def _insert_planned(cls, activity, query):
-        "Execute the INSERT of what waits for the activity, return the number"
+    def get_next(cls, records, names):
+        RecordActivity = Pool().get('marketing.automation.record.activity')
+        table = RecordActivity.__table__()
         cursor = Transaction().connection.cursor()
-        cursor.execute(*query)
-        return cursor.rowcount
+        result = {n: dict.fromkeys(map(int, records)) for n in names}
+        for sub_records in grouped_slice(records, _SLICE):
+            # What comes first is read last
+            cursor.execute(*table.select(
+                    table.record,
+                    *[getattr(table, _COLUMNS[n]) for n in names],
+                    where=fields.SQL_OPERATORS['in'](
+                        table.record, [r.id for r in sub_records])
+                    & table.state.in_(['waiting', 'sending']),
+                    order_by=[table.at.desc.nulls_first, table.id.desc]))
+            for record, *values in cursor:
+                for name, value in zip(names, values):
+                    result[name][record] = value
+        return result
 
     @classmethod
-    def cancel_records(cls, records, reason, now):
-        "Cancel for the reason what waits for the records (ids)"
-        Transaction().connection.cursor().execute(*cls._cancellation(
-                records=records, reason=reason, now=now,
-                spared=cls._spared_activities(reason) or None))
-
-    @statement
-    def _cancellation(cls, records, reason, now, spared):
-        table = cls.__table__()
-        in_ = fields.SQL_OPERATORS['in']
-        where = (table.state == 'waiting') & in_(table.record, records)
-        if spared:
-            where &= ~(in_(table.activity, spared) & (table.at != Null))
-        return table.update(
-            [table.state, table.reason, table.ended_at],
-            ['cancelled', reason, now],
-            where=where)
-
-    @classmethod
-    def _spared_activities(cls, reason=None):
-        """
-        Return the list of the activities (ids) whose dated record activities
-        outlive the end of the record for the reason, or for any.
-        """
-        return []
-
-    @classmethod
-    @ModelView.button
-    def retry(cls, record_activities):
-        "Try again what has failed or had no address"
-        cls._change(
-            [r for r in record_activities if r.is_retryable],
-            ['failed', 'skipped', 'expired'], {
-                'state': 'waiting',
-                'at': dt.datetime.now().replace(microsecond=0),
-                'reason': None,
-                'detail': None,
-                'ended_at': None,
-                'attempts': 0,
-                })
-
-    @classmethod
-    @ModelView.button
-    def cancel(cls, record_activities):
-        "Give up what waits"
-        cls._change(record_activities, ['waiting'], {
-                'state': 'cancelled',
-                'reason': 'cancelled',
-                'ended_at': dt.datetime.now().replace(microsecond=0),
-                })
-
-    @dualmethod
-    @ModelView.button
-    def on_email_opened(cls, record_activities):
-        "Apply that the recipients opened the mails"
-        cls.apply_event('email_opened', record_activities)
-
-    @dualmethod
-    @ModelView.button
-    def on_email_clicked(cls, record_activities):
-        "Apply that the recipients clicked a link of the mails"
-        cls.apply_event('email_clicked', record_activities)
-
-    @classmethod
-    def apply_event(cls, event, record_activities):
-        now = dt.datetime.now()
-        cls.apply_events([(r.id, event, now) for r in record_activities])
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_record(cls, records):
+        for record in records:
+            if not (target := record.target):
+                raise ScenarioError(gettext(
+                        'marketing_automation.msg_why_no_target',
+                        record=record.rec_name))
+            return {
+                'name': record.rec_name,
+                'res_model': target.__name__,
+                'res_id': target.id,
+                'pyson_domain': PYSONEncoder().encode(
+                    [('id', '=', target.id)]),
+                }

@@ -11,12 +11,12 @@ from sql import Literal, Null, Values
 from sql.aggregate import Min
 
 from trytond.model import Unique, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
-from ..common.sql import average, found
-from ..common.transaction import explained
+from ..common.error import raise_as
+from ..common.sql import exists_by_index, opaque_id
 from ..exceptions import UnicityError
 from . import key
 
@@ -25,8 +25,8 @@ _SLICE = 500
 _PROPOSED = 50
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioUnicity:
+    __slots__ = ()
 
     unicity = fields.Char(
         "Unicity",
@@ -57,7 +57,7 @@ class Scenario(metaclass=PoolMeta):
         for scenario in scenarios:
             if not scenario.unicity:
                 continue
-            with explained(
+            with raise_as(
                     UnicityError, 'msg_scenario_unicity_invalid',
                     scenario=scenario.rec_name, unicity=scenario.unicity):
                 scenario._check_unicity()
@@ -77,8 +77,8 @@ class Scenario(metaclass=PoolMeta):
                 Record.set_keys(scenario)
 
 
-class Record(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record'
+class RecordUnicity:
+    __slots__ = ()
 
     unicity = fields.Char(
         "Unicity", readonly=True, strip=False,
@@ -185,9 +185,9 @@ class Record(metaclass=PoolMeta):
     def _is_taken(cls, scenario, expression):
         "Return the SQL clause whether the key has entered"
         taken = cls.__table__()
-        return found(
+        return exists_by_index(
             taken,
-            (taken.scenario == average(scenario.id))
+            (taken.scenario == opaque_id(scenario.id))
             & (taken.unicity == expression))
 
     @classmethod
@@ -273,13 +273,3 @@ class Record(metaclass=PoolMeta):
                 [table.unicity], [first.value],
                 from_=[first],
                 where=table.id == first.id))
-
-
-class Erase(metaclass=PoolMeta):
-    __name__ = 'party.erase'
-
-    def _erase_records(self, records):
-        Record = Pool().get('marketing.automation.record')
-        return super()._erase_records(records) + [
-            (Record, [('id', 'in', records)], False, ['unicity'], [None]),
-            ]

@@ -16,7 +16,7 @@ from trytond.pyson import PYSONEncoder
 from trytond.tools import grouped_slice
 from trytond.wizard import StateAction, StateTransition, Wizard
 
-from ..record.record import REASONS
+from ..record.reason import REASONS
 
 _SLICE = 500
 

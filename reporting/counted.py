@@ -21,8 +21,8 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import constant, statement
-from ..tracking.counter import FOLD, to_date
+from ..common.sql import cached_query, inline, to_date
+from ..tracking.counter import FOLD
 
 _SLICE = 500
 # The seconds from one count of what is left to the next during a run
@@ -82,7 +82,7 @@ class Counted(Model):
     @classmethod
     def _counts(cls, table):
         "Return the SQL condition of the rows that belong to the figures"
-        return table.test == constant(False)
+        return table.test == inline(False)
 
     @classmethod
     def _uncounted(cls, table):
@@ -94,8 +94,8 @@ class Counted(Model):
         # PostgreSQL expects that nearly all rows differ from something but
         # few are equal to it, and would not use the index
         return Case(
-            (changed, constant('changed')), else_=constant('counted')
-            ) == constant('changed')
+            (changed, inline('changed')), else_=inline('counted')
+            ) == inline('changed')
 
     @classmethod
     def _foldable(cls, table):
@@ -117,9 +117,9 @@ class Counted(Model):
             cls.kind(table).as_('kind'), cls.kind_at(table).as_('kind_at'),
             where=cls._uncounted(table), limit=_ALL)
         number = Union(*[
-                Select([constant(n).as_('value')]) for n in [1, -1]],
+                Select([inline(n).as_('value')]) for n in [1, -1]],
             all_=True)
-        is_new = number.value == constant(1)
+        is_new = number.value == inline(1)
         return [
             changed.join(number, 'CROSS').select(
                 changed.subject.as_('subject'),
@@ -149,7 +149,7 @@ class Counted(Model):
         cls._add_counted([row[1:] for row in rows])
         return len(rows)
 
-    @statement
+    @cached_query
     def _changed(cls, limit):
         "Return the query of what has changed and nobody else counts"
         database = Transaction().database
@@ -268,21 +268,21 @@ class Record(Counted, metaclass=PoolMeta):
 
     @classmethod
     def kind(cls, table):
-        blocked = table.blocked == constant(True)
+        blocked = table.blocked == inline(True)
         return Concat(
             Coalesce(
                 Concat(
-                    Concat(constant('end.'), table.end_reason),
-                    constant(',')),
-                Case((blocked, constant('end.blocked,')),
-                    else_=constant('running,'))),
-            Case((blocked, constant('block,')), else_=constant('')))
+                    Concat(inline('end.'), table.end_reason),
+                    inline(',')),
+                Case((blocked, inline('end.blocked,')),
+                    else_=inline('running,'))),
+            Case((blocked, inline('block,')), else_=inline('')))
 
     @classmethod
     def kind_at(cls, table):
         return Case((
                 (table.end_reason != Null)
-                | (table.blocked == constant(True)),
+                | (table.blocked == inline(True)),
                 # Those of the former module have no date of the end
                 Coalesce(table.ended_at, table.create_date)))
 
@@ -321,8 +321,7 @@ class Record(Counted, metaclass=PoolMeta):
         return count
 
 
-class RecordActivity(Counted, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityCounted(Counted):
     _counted_subject = 'activity'
     # When this process has counted what is left, by database
     _folds = {}
@@ -339,22 +338,22 @@ class RecordActivity(Counted, metaclass=PoolMeta):
     def kind(cls, table):
         def word(condition, name):
             return Case(
-                (condition, constant(f'{name},')), else_=constant(''))
+                (condition, inline(f'{name},')), else_=inline(''))
 
-        kind = Concat(table.state, constant(','))
+        kind = Concat(table.state, inline(','))
         for event in cls.counted_events():
-            happened = getattr(table, event) == constant(True)
+            happened = getattr(table, event) == inline(True)
             kind = Concat(kind, word(happened, event))
             if hasattr(cls, f'{event}_raw'):
                 # What a marketer or a former release has told was not a hit
-                raw = getattr(table, f'{event}_raw') == constant(True)
+                raw = getattr(table, f'{event}_raw') == inline(True)
                 kind = Concat(kind, word(happened | raw, f'{event}_raw'))
         return kind
 
     @classmethod
     def kind_at(cls, table):
         return Case((
-                ~table.state.in_([constant('waiting'), constant('sending')]),
+                ~table.state.in_([inline('waiting'), inline('sending')]),
                 # Those of the former module have no date of the end
                 Coalesce(table.ended_at, table.at, table.create_date)))
 
@@ -430,8 +429,8 @@ class RecordActivity(Counted, metaclass=PoolMeta):
         Pool().get('marketing.automation.counter').fold()
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityCounted:
+    __slots__ = ()
 
     @classmethod
     def on_delete(cls, activities):

@@ -1,9 +1,14 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+from collections import Counter
+
 from trytond.model import Index, Model, fields
-from trytond.pool import Pool, PoolMeta
-from trytond.pyson import Eval
+from trytond.pool import Pool
+from trytond.pyson import Eval, If
+from trytond.transaction import Transaction
+
+from .report_activity import _RATES, _count, _rate, _states
 
 
 class Figures(Model):
@@ -59,8 +64,7 @@ class Figures(Model):
         return Reporting.trends([r.id for r in records], names)
 
 
-class Scenario(Figures, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioFigures(Figures):
     _reporting = 'marketing.automation.reporting.scenario'
 
     record_count = fields.Function(
@@ -90,8 +94,7 @@ class Scenario(Figures, metaclass=PoolMeta):
         'get_trends')
 
 
-class Activity(Figures, metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityFigures(Figures):
     _reporting = 'marketing.automation.reporting.activity'
 
     _states = {
@@ -151,8 +154,8 @@ class Activity(Figures, metaclass=PoolMeta):
     del _states, _states_sent, _states_opened
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityFigures:
+    __slots__ = ()
 
     @classmethod
     def __setup__(cls):
@@ -166,3 +169,188 @@ class RecordActivity(metaclass=PoolMeta):
                 (t.state, Index.Range()),
                 where=t.state.in_([
                         'skipped', 'cancelled', 'expired', 'failed'])))
+
+
+def _count_now(name, string, help):
+    return fields.Function(
+        _count(name, string, help, action='action'), 'get_figures')
+
+
+def _rate_now(name):
+    "Return the fields of the rate and of its trend"
+    rate = _RATES[name]
+    return (
+        fields.Function(_rate(name, action='action'), 'get_figures'),
+        fields.Function(
+            fields.Char(
+                f"{rate.string} Trend",
+                states=_states(rate.actions, 'action', rate.total)),
+            'get_trends'))
+
+
+class ActivityEventFigures:
+    __slots__ = ()
+
+    handed_over = _count_now(
+        'handed_over', "Handed Over",
+        "The number of messages that were handed over: those that are done "
+        "and those that were refused at once.")
+    email_replied = _count_now(
+        'email_replied', "E-Mails Replied",
+        "The number of sent e-mails that were replied to.")
+    email_bounced = _count_now(
+        'email_bounced', "E-Mails Bounced",
+        "The number of e-mails that were refused or came back.")
+    email_unsubscribed = _count_now(
+        'email_unsubscribed', "E-Mails Unsubscribed",
+        "The number of sent e-mails by which the recipient unsubscribed.")
+    sms_clicked = _count_now(
+        'sms_clicked', "SMS Clicked",
+        "The number of sent SMS that were clicked.")
+    sms_bounced = _count_now(
+        'sms_bounced', "SMS Bounced",
+        "The number of SMS that were refused or not delivered.")
+    todo_done = _count_now(
+        'todo_done', "To-Dos Done",
+        "The number of made to-dos that are done.")
+    email_reply_rate, email_reply_rate_trend = _rate_now('email_reply_rate')
+    email_bounce_rate, email_bounce_rate_trend = _rate_now('email_bounce_rate')
+    email_unsubscribe_rate, email_unsubscribe_rate_trend = _rate_now(
+        'email_unsubscribe_rate')
+    sms_click_rate, sms_click_rate_trend = _rate_now('sms_click_rate')
+    sms_bounce_rate, sms_bounce_rate_trend = _rate_now('sms_bounce_rate')
+    todo_done_rate, todo_done_rate_trend = _rate_now('todo_done_rate')
+
+
+class ActivityRawFigures:
+    __slots__ = ()
+
+    _states = {
+        'invisible': Eval('action') != 'send_email',
+        }
+    _states_sent = {
+        'invisible': _states['invisible'] | ~Eval('record_count'),
+        }
+
+    email_opened_raw = fields.Function(
+        fields.Integer(
+            "E-Mails Opened (Raw)", states=_states,
+            help="The number of sent e-mails that were opened by anyone, "
+            "also by machines."),
+        'get_figures')
+    email_clicked_raw = fields.Function(
+        fields.Integer(
+            "E-Mails Clicked (Raw)", states=_states,
+            help="The number of sent e-mails that were clicked by anyone, "
+            "also by machines."),
+        'get_figures')
+    email_open_rate_raw = fields.Function(
+        fields.Float(
+            "E-Mail Open Rate (Raw)", digits=(None, 4), states=_states_sent,
+            help="The opened per sent e-mails, with those opened by "
+            "machines."),
+        'get_figures')
+    email_click_rate_raw = fields.Function(
+        fields.Float(
+            "E-Mail Click Rate (Raw)", digits=(None, 4), states=_states_sent,
+            help="The clicked per sent e-mails, with those clicked by "
+            "machines."),
+        'get_figures')
+
+    del _states, _states_sent
+
+
+_ENDED = [
+    'done_count', 'skipped_count', 'cancelled_count', 'expired_count',
+    'failed_count']
+
+_LEFT = ['waiting_count', 'sending_count']
+
+_EMAIL = ['record_count', 'email_opened', 'email_clicked']
+
+
+class ScenarioListFigures:
+    __slots__ = ()
+
+    progress = fields.Function(
+        fields.Float(
+            "Progress", digits=(None, 4),
+            help="The record activities that are over per planned ones."),
+        'get_figures')
+    record_count_trend = fields.Function(
+        fields.Char(
+            "Records Trend",
+            help="How many records entered in each of the last months."),
+        'get_trends')
+    email_count = fields.Function(
+        fields.Integer(
+            "E-Mails Sent",
+            help="The number of e-mails that were sent."),
+        'get_emails')
+    email_open_rate = fields.Function(
+        fields.Float(
+            "E-Mail Open Rate", digits=(None, 4),
+            help="The opened per sent e-mails."),
+        'get_emails')
+    email_click_rate = fields.Function(
+        fields.Float(
+            "E-Mail Click Rate", digits=(None, 4),
+            help="The clicked per sent e-mails."),
+        'get_emails')
+
+    @classmethod
+    def view_attributes(cls):
+        return super().view_attributes() + [
+            ('/tree/field[@name="state"]', 'visual',
+                If(Eval('state') == 'running', 'success', 'muted')),
+            ('/tree/field[@name="failed_count"]', 'visual',
+                If(Eval('failed_count', 0) > 0, 'warning', '')),
+            ]
+
+    @classmethod
+    def get_figures(cls, scenarios, names):
+        if 'progress' not in names:
+            return super().get_figures(scenarios, names)
+        Reporting = Pool().get(cls._reporting)
+        names = set(names) - {'progress'}
+        figures = super().get_figures(
+            scenarios, sorted(names.union(_ENDED, _LEFT)))
+
+        def total(id_, parts):
+            return sum(figures[n][id_] for n in parts)
+        return {
+            **{n: figures[n] for n in names},
+            'progress': {
+                s.id: Reporting.rate(
+                    total(s.id, _ENDED), total(s.id, _ENDED + _LEFT))
+                for s in scenarios},
+            }
+
+    @classmethod
+    def get_emails(cls, scenarios, names):
+        "Return the figures of all activities which send e-mails"
+        pool = Pool()
+        Activity = pool.get('marketing.automation.activity')
+        Reporting = pool.get(Activity._reporting)
+        cursor = Transaction().connection.cursor()
+        table = Activity.__table__()
+        cursor.execute(*table.select(
+                table.id, table.scenario,
+                where=fields.SQL_OPERATORS['in'](
+                    table.scenario, [s.id for s in scenarios])
+                & (table.action == 'send_email')))
+        activities = dict(cursor.fetchall())
+        figures = Reporting.figures(list(activities), _EMAIL)
+        totals = {n: Counter() for n in _EMAIL}
+        for activity, scenario in activities.items():
+            for name in _EMAIL:
+                totals[name][scenario] += figures[name][activity]
+        sent = totals['record_count']
+        result = {
+            'email_count': lambda id_: sent[id_],
+            'email_open_rate': lambda id_: Reporting.rate(
+                totals['email_opened'][id_], sent[id_]),
+            'email_click_rate': lambda id_: Reporting.rate(
+                totals['email_clicked'][id_], sent[id_]),
+            }
+        return {n: {s.id: result[n](s.id) for s in scenarios} for n in names}

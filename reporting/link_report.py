@@ -25,8 +25,8 @@ _COUNTS = {
     }
 
 
-class Counters(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.counter'
+class CounterLinkReport:
+    __slots__ = ()
 
     link = fields.Many2One(
         'marketing.automation.link', "Link", readonly=True,
@@ -219,8 +219,8 @@ class LinkTracker(Reporting):
             ]
 
 
-class Origins(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.reporting.origins'
+class OriginsLinkReport:
+    __slots__ = ()
 
     hits = StateAction('marketing_automation.act_reporting_hit')
 

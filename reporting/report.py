@@ -19,19 +19,18 @@ from collections import Counter, defaultdict
 
 from sql import Cast, Literal, Null, Union
 from sql.aggregate import Sum
-from sql.conditionals import Case, Coalesce, NullIf
+from sql.conditionals import Case, NullIf
 from sql.functions import DateTrunc, Extract
 
 from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
-from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
-from ..common.statement import Statements
-from ..tracking.counter import to_date as to_date_
-from .kind import has_event, is_kind
+from ..common.sql import Statements
+from ..common.sql import to_date as to_date_
+from .kind import is_kind
 from .period import PERIODS, get_period, midnight, spans, start
 
 TREND_LENGTH = 10
@@ -90,7 +89,7 @@ class Reporting(ModelSQL, ModelView):
     @classmethod
     def _condition(cls, name):
         "Return the condition of the kinds that count for the name"
-        raise NotImplementedError
+        return is_kind(name.removesuffix('_count'))
 
     @classmethod
     def _live(cls):
@@ -329,172 +328,3 @@ class Reporting(ModelSQL, ModelView):
                 i: sparkline([value(name, (i, d)) for d in dates])
                 for i in ids}
             for trend, name in names.items()}
-
-
-class ReportingScenario(Reporting):
-    __name__ = 'marketing.automation.reporting.scenario'
-    _subject = 'scenario'
-    _counts = ['record_count', 'record_count_blocked']
-    _rates = {
-        'block_rate': ('record_count_blocked', 'record_count'),
-        }
-
-    scenario = fields.Many2One(
-        'marketing.automation.scenario', "Scenario", readonly=True)
-    record_count = fields.Integer(
-        "Records", readonly=True,
-        help="The number of records that entered during the period.")
-    record_count_blocked = fields.Integer(
-        "Blocked", readonly=True,
-        help="The number of records that were blocked during the period.")
-    block_rate = fields.Float(
-        "Block Rate", digits=(None, 4), readonly=True,
-        states={
-            'invisible': ~Eval('record_count'),
-            },
-        help="The blocked per entered records.")
-    block_percentage = fields.Function(
-        fields.Float("Block Percentage", digits=(None, 2)), 'get_percentage')
-
-    @classmethod
-    def _condition(cls, name):
-        if name == 'record_count':
-            return is_kind('entered')
-        elif name == 'record_count_blocked':
-            return has_event('block')
-        return is_kind(name[:-len('_count')])
-
-    @classmethod
-    def _counted(cls):
-        # The record activities belong to the scenario of their activity
-        pool = Pool()
-        activity = pool.get('marketing.automation.activity').__table__()
-        counter = pool.get('marketing.automation.counter').__table__()
-        return (
-            counter,
-            counter.join(activity, 'LEFT',
-                condition=counter.activity == activity.id),
-            Coalesce(counter.scenario, activity.scenario))
-
-    @classmethod
-    def _live(cls):
-        pool = Pool()
-        Activity = pool.get('marketing.automation.activity')
-        Record = pool.get('marketing.automation.record')
-        RecordActivity = pool.get('marketing.automation.record.activity')
-        queries = Record.live()
-        for live in RecordActivity.live():
-            activity = Activity.__table__()
-            queries.append(live.join(
-                    activity, condition=live.subject == activity.id).select(
-                    activity.scenario.as_('subject'), live.at.as_('at'),
-                    live.kind.as_('kind'), live.number.as_('number')))
-        return queries
-
-
-class ReportingActivity(Reporting):
-    __name__ = 'marketing.automation.reporting.activity'
-    _subject = 'activity'
-    _counts = [
-        'record_count', 'skipped_count', 'cancelled_count', 'expired_count',
-        'failed_count', 'email_opened', 'email_clicked']
-    _rates = {
-        'email_open_rate': ('email_opened', 'record_count'),
-        'email_click_rate': ('email_clicked', 'record_count'),
-        'email_click_through_rate': ('email_clicked', 'email_opened'),
-        }
-
-    activity = fields.Many2One(
-        'marketing.automation.activity', "Activity", readonly=True)
-    activity_action = fields.Function(
-        fields.Selection('get_activity_actions', "Activity Action"),
-        'on_change_with_activity_action')
-    scenario = fields.Function(
-        fields.Many2One('marketing.automation.scenario', "Scenario"),
-        'get_scenario', searcher='search_scenario')
-    record_count = fields.Integer(
-        "Done", readonly=True,
-        help="The number of records for which the activity was done during "
-        "the period.")
-    skipped_count = fields.Integer(
-        "Skipped", readonly=True,
-        help="The number of record activities that were skipped during the "
-        "period.")
-    cancelled_count = fields.Integer(
-        "Cancelled", readonly=True,
-        help="The number of record activities that were cancelled during the "
-        "period.")
-    expired_count = fields.Integer(
-        "Expired", readonly=True,
-        help="The number of record activities that expired during the "
-        "period.")
-    failed_count = fields.Integer(
-        "Failed", readonly=True,
-        help="The number of record activities that failed during the "
-        "period.")
-    email_opened = fields.Integer(
-        "E-Mails Opened", readonly=True,
-        help="How many of the e-mails sent during the period were opened.")
-    email_clicked = fields.Integer(
-        "E-Mails Clicked", readonly=True,
-        help="How many of the e-mails sent during the period were clicked.")
-    email_open_rate = fields.Float(
-        "E-Mail Open Rate", digits=(None, 4), readonly=True,
-        states={
-            'invisible': ~Eval('record_count'),
-            },
-        help="The opened per sent e-mails.")
-    email_open_percentage = fields.Function(
-        fields.Float("E-Mail Open Percentage", digits=(None, 2)),
-        'get_percentage')
-    email_click_rate = fields.Float(
-        "E-Mail Click Rate", digits=(None, 4), readonly=True,
-        states={
-            'invisible': ~Eval('record_count'),
-            },
-        help="The clicked per sent e-mails.")
-    email_click_percentage = fields.Function(
-        fields.Float("E-Mail Click Percentage", digits=(None, 2)),
-        'get_percentage')
-    email_click_through_rate = fields.Float(
-        "E-Mail Click-Through Rate", digits=(None, 4), readonly=True,
-        states={
-            'invisible': ~Eval('email_opened'),
-            },
-        help="The clicked per opened e-mails.")
-    email_click_through_percentage = fields.Function(
-        fields.Float("E-Mail Click-Through Percentage", digits=(None, 2)),
-        'get_percentage')
-
-    @classmethod
-    def _condition(cls, name):
-        if name == 'record_count':
-            return is_kind('done')
-        elif name.endswith('_count'):
-            return is_kind(name[:-len('_count')])
-        # What can not be linked to a mail belongs to its own day
-        condition = is_kind('done') | is_kind('tally')
-        if name.endswith('_bounced'):
-            # What was refused has failed
-            condition |= is_kind('failed')
-        return condition & has_event(name)
-
-    @classmethod
-    def _live(cls):
-        return Pool().get('marketing.automation.record.activity').live()
-
-    @classmethod
-    def get_activity_actions(cls):
-        Activity = Pool().get('marketing.automation.activity')
-        return Activity.get_parent_actions()
-
-    @fields.depends('activity')
-    def on_change_with_activity_action(self, name=None):
-        return self.activity.action if self.activity else None
-
-    def get_scenario(self, name):
-        return self.activity.scenario.id if self.activity.scenario else None
-
-    @classmethod
-    def search_scenario(cls, name, clause):
-        return [('activity.' + clause[0], *clause[1:])]

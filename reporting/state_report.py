@@ -12,7 +12,7 @@ from sql.conditionals import Case, Coalesce
 from sql.functions import Extract
 
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import PYSONEncoder
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction, StateTransition, Wizard
@@ -228,9 +228,7 @@ class Participant(States):
             reasons, [('end_reason', '=', None), ('blocked', '=', True)]]
 
 
-class Origins(Wizard):
-    __name__ = 'marketing.automation.reporting.origins'
-
+class OriginsStateReport(Wizard):
     start = StateTransition()
     records = StateAction('marketing_automation.act_reporting_record')
     record_activities = StateAction(
@@ -250,8 +248,8 @@ class Origins(Wizard):
     do_records = do_record_activities = _open
 
 
-class ReportingActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.reporting.activity'
+class ReportingActivityStateReport:
+    __slots__ = ()
 
     def origins(self):
         "Return the model and the domain of what is counted"
@@ -263,8 +261,8 @@ class ReportingActivity(metaclass=PoolMeta):
             ]
 
 
-class ReportingScenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.reporting.scenario'
+class ReportingScenarioStateReport:
+    __slots__ = ()
 
     def origins(self):
         "Return the model and the domain of what is counted"
@@ -277,12 +275,12 @@ class ReportingScenario(metaclass=PoolMeta):
     @classmethod
     def _condition(cls, name):
         if name.startswith('participants_'):
-            return participant(name[len('participants_'):])
+            return participant(name.removeprefix('participants_'))
         return super()._condition(name)
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioStateReport:
+    __slots__ = ()
 
     participants_running = fields.Function(
         fields.Integer(

@@ -235,7 +235,7 @@ class OpenStory(Wizard):
         elif model == 'party.party':
             with without_check_access():
                 records = [r.id for r in Record.search([
-                            ('id', 'in', sorted(Record.of_parties(ids))),
+                            ('id', 'in', sorted(Record.find_by_parties(ids))),
                             ('test', '=', False),
                             ], order=[])]
             domain = ['OR', ('record', 'in', records), ('party', 'in', ids)]

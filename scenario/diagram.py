@@ -9,20 +9,20 @@ from io import BytesIO
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.report import Report
 from trytond.transaction import Transaction, inactive_records
 
-from . import svg as drawing
+from . import svg
 from .sentence import duration
 from .svg import Box, Style
 
 _COUNTS = ['waiting_count', 'done_count', 'failed_count']
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioDiagram:
+    __slots__ = ()
 
     diagram = fields.Function(
         fields.Binary("Diagram", filename='diagram_name'), 'get_diagram')
@@ -41,7 +41,7 @@ class Scenario(metaclass=PoolMeta):
 
     def get_diagram(self, name=None):
         # A form does not wait for another program
-        return fields.Binary.cast(drawing.svg(*self._drawing()))
+        return fields.Binary.cast(svg.svg(*self._drawing()))
 
     def print_svg(self):
         """
@@ -49,7 +49,7 @@ class Scenario(metaclass=PoolMeta):
         the one of the form.
         """
         drawing_ = self._drawing()
-        return drawing.graphviz(*drawing_) or drawing.svg(*drawing_)
+        return svg.graphviz(*drawing_) or svg.svg(*drawing_)
 
     def _drawing(self):
         rtl = Transaction().context.get('language_direction') == 'rtl'
@@ -77,8 +77,8 @@ class Scenario(metaclass=PoolMeta):
         pass
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityDiagram:
+    __slots__ = ()
 
     @classmethod
     def _diagram_styles(cls):

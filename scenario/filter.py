@@ -6,22 +6,21 @@ The filter of an activity: which of the records it is executed for.
 The filters of the parents count too, until one starts anew.
 """
 
-from sql import Literal
 
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval, PYSONEncoder
-from trytond.transaction import check_access, inactive_records
+from trytond.transaction import check_access
 from trytond.wizard import StateAction, Wizard
 
 from ..common.domain import check_fields, decode, describe
-from ..common.transaction import explained, is_database, transient
+from ..common.error import raise_as
+from ..common.transaction import is_database, is_transient
 from ..exceptions import DomainError
-from ..outcome import failed, skipped
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityFilter:
+    __slots__ = ()
 
     domain = fields.Char(
         "Domain",
@@ -65,7 +64,7 @@ class Activity(metaclass=PoolMeta):
             return describe(
                 Pool().get(scenario.model), self.applied_domains())
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
             # What is wrong with it is told by the validation
 
@@ -82,7 +81,7 @@ class Activity(metaclass=PoolMeta):
             check_fields(Target, domain)
             return Target.search_count(domain)
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
             # What is wrong with it is shown on the scenario
 
@@ -126,7 +125,7 @@ class Activity(metaclass=PoolMeta):
         for activity in activities:
             if not activity.domain:
                 continue
-            with explained(
+            with raise_as(
                     DomainError, 'msg_activity_domain_invalid',
                     activity=activity.rec_name, domain=activity.domain):
                 activity._check_domain()
@@ -147,45 +146,6 @@ class Activity(metaclass=PoolMeta):
         'marketing_automation.wizard_activity_open_filtered')
     def open_filtered(cls, activities):
         pass
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def _pass_filter(cls, activity, table, record):
-        with inactive_records():
-            filters = any(a.domain for a in activity._filters())
-        return (Literal(True), []) if not filters else None
-
-    @classmethod
-    def _gate_filter(cls, activity, record_activities):
-        "The target matches the domains of the activity and of its parents"
-        try:
-            with inactive_records():
-                # A parent is no less a filter when it has been deactivated
-                domains = activity.filter_domains()
-            if not domains:
-                return {}
-            targets = {
-                id_: t.id for id_, t in cls.targets_of(
-                    activity, record_activities).items()}
-            Target = Pool().get(activity.scenario.model)
-            # Another one may read less than who has saved it
-            Target.marketing_check_domain(domains)
-            matching = {t.id for t in Target.search([
-                        ('id', 'in', list(set(targets.values()))),
-                        domains,
-                        ], order=[])}
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                # Nothing more can be read in this transaction
-                raise
-            outcome = failed('filter_error', repr(exception))
-            return dict.fromkeys((r.id for r in record_activities), outcome)
-        return {
-            id_: skipped('filter') for id_, target in targets.items()
-            if target not in matching}
 
 
 class OpenFiltered(Wizard):

@@ -11,7 +11,7 @@ import datetime as dt
 
 from trytond.i18n import gettext
 from trytond.model import fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 
 _MODULE = 'marketing_automation'
 _UNITS = [
@@ -43,8 +43,8 @@ def duration(delay):
     return ' '.join(words)
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivitySentence:
+    __slots__ = ()
 
     sentence = fields.Function(
         fields.Char(

@@ -12,13 +12,13 @@ from collections import Counter, defaultdict
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval, If
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 from trytond.wizard import StateTransition, Wizard
 
-from ..common.sql import forget
+from ..common.orm import clear_cache
 
 _SLICE = 500
 _SCENARIO = 'marketing.automation.scenario'
@@ -27,8 +27,8 @@ _INDENT = '\u2003'
 _ARROW = '\u21b3\u2002'
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioTree:
+    __slots__ = ()
 
     steps = fields.Function(
         fields.One2Many(
@@ -63,8 +63,8 @@ class Scenario(metaclass=PoolMeta):
                 cls, name, [s.id for s in scenarios], value)
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
+class ActivityTree:
+    __slots__ = ()
 
     sequence = fields.Integer(
         "Sequence",
@@ -215,7 +215,7 @@ class Activity(metaclass=PoolMeta):
                 moved.append([id_, counts[scenario]])
         if moved:
             cls._set_sequences(moved)
-            forget(cls)
+            clear_cache(cls)
 
     @classmethod
     def _tree(cls, scenarios):

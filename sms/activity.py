@@ -6,67 +6,31 @@ The action that sends a SMS.
 
 import functools
 import re
-import secrets
 from collections import defaultdict
 
-import trytond.config as config
 from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import Transaction, check_access, without_check_access
 
-from ..common.transaction import is_database, transient
+from ..common.access import Access
+from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError, SenderError, TemplateError
-from ..mail.message import Shortener
-from ..outcome import Parcel, failed, skipped
-from ..template.engine import TemplateSyntaxError, Text
-from ..template.view import Access, View
+from ..mail.page import Shortener
+from ..outcome import failed, skipped
+from ..template.engine import TemplateSyntaxError, compile_text
+from ..template.view import View
 from ..tracking import url as tracking
 from . import gateway
+from .draft import Draft, replace_urls
 from .segment import measure
 
-# The same source is rendered for many recipients
-_text = functools.lru_cache(maxsize=256)(Text)
-
-_URL = re.compile(r'\bhttps?://[^\s<>"]+', re.IGNORECASE)
-# What follows an URL in a sentence
-_TAIL = '.,;:!?\'’”»…'
-_BRACKETS = {')': '(', ']': '[', '}': '{'}
 # What networks accept as the name of a sender, or its number
 _SENDER = re.compile(
     r'(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9 &_.+-]{0,10}|\+?[0-9]{3,15}')
 # A record activity and a link like those of a big database
 _SAMPLE = 10_000_000, 10_000
-
-
-def max_segments():
-    return max(config.getint('marketing', 'sms_segments', default=6), 1)
-
-
-def find_urls(text):
-    "Yield the start, the end and the URL of each in the text"
-    for match in _URL.finditer(text):
-        url = match.group()
-        while url:
-            last = url[-1]
-            if last in _TAIL or (
-                    last in _BRACKETS
-                    and url.count(last) > url.count(_BRACKETS[last])):
-                url = url[:-1]
-            else:
-                break
-        if not url.endswith('/') or len(url) > len('https://'):
-            yield match.start(), match.start() + len(url), url
-
-
-def replace_urls(text, function):
-    "Return the text with the result of the function for each URL"
-    chunks, end = [], 0
-    for start, stop, url in find_urls(text):
-        chunks += [text[end:start], function(url)]
-        end = stop
-    return ''.join(chunks) + text[end:]
 
 
 class Activity(metaclass=PoolMeta):
@@ -163,7 +127,7 @@ class Activity(metaclass=PoolMeta):
                         return (
                             self._sms_render(record, access), record.rec_name)
         except Exception as exception:
-            if transient(exception) or is_database(exception):
+            if is_transient(exception) or is_database(exception):
                 raise
         return self.sms_text, None
 
@@ -197,7 +161,8 @@ class Activity(metaclass=PoolMeta):
                 continue
             try:
                 cls._check_template(
-                    _text(activity.sms_text), Pool().get(activity.root.model))
+                    compile_text(activity.sms_text),
+                    Pool().get(activity.root.model))
             except TemplateSyntaxError as exception:
                 raise TemplateError(gettext(
                         'marketing_automation.msg_activity_template',
@@ -276,22 +241,19 @@ class Activity(metaclass=PoolMeta):
                 except gateway.NumberError:
                     outcomes[id_] = failed(
                         'number_invalid', gateway.one_line(text))
-        refused = self._sms_refused(set(numbers.values()))
+        Stop = Pool().get('marketing.automation.sms.stop')
+        refused = Stop.refused(set(numbers.values()))
         for id_ in [i for i, n in numbers.items() if n in refused]:
             del numbers[id_]
             outcomes[id_] = skipped('sms_stopped')
         return numbers, outcomes
-
-    def _sms_refused(self, numbers):
-        "Return the set of those of the numbers that get no SMS"
-        return set()
 
     def _sms_render(self, record, access):
         "Return the text for the record, with the URLs as they are"
         short = Shortener()
         context = self.email_context(View(record, access))
         context['short'] = short
-        text = _text(self.sms_text).render(context)
+        text = compile_text(self.sms_text).render(context)
         text = short.replace(text, str)
         return '\n'.join(l.rstrip() for l in text.splitlines()).strip()
 
@@ -306,67 +268,6 @@ class Activity(metaclass=PoolMeta):
         elif how == 'anonymously':
             return functools.partial(tracking.anonymous_sms_url, self.id)
         return functools.partial(tracking.sms_url, record_activity.id)
-
-
-class Draft:
-    """
-    A SMS on its way from the template to the parcel.
-
-    All drafts of a batch are rendered before the links of all are known.
-    """
-
-    def __init__(self, activity, record_activity, target):
-        self.activity = activity
-        self.record_activity = record_activity
-        self.target = target
-        self.failure = None
-        self.text = ''
-        self.click_url = activity.sms_click_url(record_activity)
-
-    @property
-    def id(self):
-        return self.record_activity.id
-
-    @property
-    def urls(self):
-        if not self.click_url:
-            return set()
-        return {url for _, _, url in find_urls(self.text)}
-
-    def render(self, access):
-        try:
-            self.text = self.activity._sms_render(self.target, access)
-        except Exception as exception:
-            if transient(exception) or is_database(exception):
-                # Nothing more can be read in this transaction
-                raise
-            self.failure = exception
-
-    def finish(self, number, links):
-        "Return the parcel, or why there is none"
-        if self.failure:
-            return failed('template_error', self.activity.template_failure(
-                    'sms_text', self.failure, self.target))
-        text = self.text
-        if self.click_url:
-            text = replace_urls(text, lambda url: self.click_url(
-                    links[self.activity.id, url]))
-        if not text:
-            return failed('sms_empty')
-        size = measure(text)
-        if size.segments > max_segments():
-            return failed('sms_too_long', gettext(
-                    'marketing_automation.msg_sms_too_long',
-                    segments=size.segments, max=max_segments()))
-        return Parcel(
-            recipient=number,
-            content=gateway.SMS(
-                text,
-                self.activity.sms_from
-                or config.get('marketing', 'sms_from') or None,
-                size.segments),
-            message_id=(
-                self.record_activity.message_id or secrets.token_hex(16)))
 
 
 def _sample_url(url):

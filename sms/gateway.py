@@ -17,8 +17,8 @@ from werkzeug.exceptions import HTTPException
 import trytond.config as config
 from trytond.tools import resolve
 
-from ..common.transaction import place
-from ..outcome import CourierAway, done, failed, postponed
+from ..common.error import error_location
+from ..outcome import TransportUnavailable, done, failed, postponed
 
 __all__ = [
     'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
@@ -135,7 +135,7 @@ class Gateway:
         try:
             self._function = function()
         except ValueError as exception:
-            raise CourierAway(str(exception)) from exception
+            raise TransportUnavailable(str(exception)) from exception
         self._with_reference = _accepts(self._function, 'reference')
         return self
 
@@ -156,7 +156,7 @@ class Gateway:
         try:
             number = self._function(
                 sms.text, parcel.recipient, sms.from_, **options)
-        except CourierAway:
+        except TransportUnavailable:
             raise
         except SMSRefused as exception:
             return failed('sms_refused', _words(exception))
@@ -165,7 +165,7 @@ class Gateway:
                 'sms_busy', _words(exception), delay=exception.delay)
         except Exception as exception:
             # Its words may be those of the message, or have a password
-            logger.error("SMS not sent error=%s", place(exception))
+            logger.error("SMS not sent error=%s", error_location(exception))
             return postponed('sms_busy', exception.__class__.__name__)
         if isinstance(number, (str, int)) and not isinstance(number, bool):
             number = one_line(number)
@@ -199,7 +199,8 @@ def receive(request, token):
         if isinstance(exception, HTTPException):
             raise
         # Its words may be those of a person
-        logger.warning("SMS request not understood: %s", place(exception))
+        logger.warning(
+            "SMS request not understood: %s", error_location(exception))
 
 
 def parse(request):

@@ -6,31 +6,23 @@ What comes back: STOP and other answers, delivery reports.
 
 import datetime as dt
 import logging
-import unicodedata
 
 from sql import Literal, Null
-from sql.conditionals import Coalesce
-from sql.functions import Function
 from sql.operators import Exists
 
 import trytond.config as config
-from trytond.i18n import gettext
-from trytond.model import Index, ModelSQL, ModelView, Unique, fields
+from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..exceptions import NumberError
 from . import gateway
+from .stop import plain_words, stop_words
 
 logger = logging.getLogger(__name__)
 
 _SLICE = 500
-_STOP_WORDS = (
-    'STOP,STOPP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT,ARRET,ALTO,BAJA,PARAR,'
-    'FERMA,CANCELLA,ABMELDEN,AFMELDEN')
 _FAILED = {
     'error', 'expired', 'failed', 'rejectd', 'rejected', 'undeliv',
     'undeliverable', 'undelivered'}
@@ -42,126 +34,10 @@ _PATIENCE = dt.timedelta(days=1)
 _LENGTH = 1000
 
 
-def stop_words():
-    words = config.get('marketing', 'sms_stop_words', default=_STOP_WORDS)
-    return {_plain(w) for w in words.split(',')} - {''}
-
-
-def _plain(text):
-    "Return the text without case, accents and what is around"
-    text = unicodedata.normalize('NFKD', text).casefold()
-    text = ''.join(c for c in text if not unicodedata.combining(c))
-    return text.strip(' \t\r\n.,!?"\'*')
-
-
 def _storable(text):
     "Return the text without what a database refuses"
     return ''.join(
         c if c.isprintable() or c == '\n' else ' ' for c in text)[:_LENGTH]
-
-
-class _Replace(Function):
-    __slots__ = ()
-    _function = 'REPLACE'
-
-
-class Stop(ModelSQL, ModelView):
-    "A mobile number that gets no SMS"
-    __name__ = 'marketing.automation.sms.stop'
-    _rec_name = 'number'
-
-    number = fields.Char(
-        "Mobile Number", required=True,
-        help="The number with the code of the country.")
-    at = fields.Timestamp("At", required=True, readonly=True)
-    comment = fields.Text("Comment")
-
-    @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        t = cls.__table__()
-        cls._sql_constraints += [
-            ('number_unique', Unique(t, t.number),
-                'marketing_automation.msg_sms_stop_number_unique'),
-            ]
-        cls._order = [('at', 'DESC'), ('id', 'DESC')]
-
-    @classmethod
-    def default_at(cls):
-        return dt.datetime.now()
-
-    @classmethod
-    def preprocess_values(cls, mode, values):
-        values = super().preprocess_values(mode, values)
-        if values.get('number'):
-            try:
-                values['number'] = gateway.e164(values['number'])
-            except gateway.NumberError as exception:
-                raise NumberError(gettext(
-                        'marketing_automation.msg_sms_number_invalid',
-                        number=values['number'])) from exception
-        return values
-
-    @classmethod
-    def on_modification(cls, mode, stops, field_names=None):
-        super().on_modification(mode, stops, field_names=field_names)
-        if mode in {'create', 'delete'}:
-            cls._log_change(
-                'stopped' if mode == 'create' else 'resumed', stops)
-
-    @classmethod
-    def _log_change(cls, change, stops):
-        Consent = Pool().get('marketing.automation.consent')
-        Consent.log([{
-                    'party': party,
-                    'change': change,
-                    'scope': 'sms',
-                    } for party in cls._parties([s.number for s in stops])])
-
-    @classmethod
-    def _parties(cls, numbers):
-        "Return the ids of the parties that have one of the numbers"
-        ContactMechanism = Pool().get('party.contact_mechanism')
-        table = ContactMechanism.__table__()
-        cursor = Transaction().connection.cursor()
-        # Without library the numbers are stored as they were typed
-        number = Coalesce(table.value_compact, table.value)
-        for separator in gateway.SEPARATORS:
-            number = _Replace(number, separator, '')
-        forms = [f for n in numbers for f in [n, f'00{n[1:]}']]
-        parties = set()
-        for sub_forms in grouped_slice(forms, _SLICE):
-            cursor.execute(*table.select(
-                    table.party,
-                    where=(table.type == 'mobile')
-                    & number.in_(list(sub_forms))))
-            parties.update(party for party, in cursor)
-        return sorted(parties)
-
-    @classmethod
-    def refused(cls, numbers):
-        "Return the set of those of the numbers that get no SMS"
-        result = set()
-        for sub_numbers in grouped_slice(sorted(numbers), _SLICE):
-            result.update(s.number for s in cls.search(
-                    [('number', 'in', list(sub_numbers))], order=[]))
-        return result
-
-    @classmethod
-    def stop(cls, number, record=None):
-        """
-        Send nothing more to the number, and end the scenario of the record
-        (id).
-
-        It may be called any number of times.
-        """
-        Consent = Pool().get('marketing.automation.consent')
-        with Transaction().set_context(marketing_consent={
-                    'how': 'sms', 'record': record}):
-            if not cls.refused([number]):
-                cls.create([{'number': number}])
-        if record:
-            Consent.stop(record, 'scenario', 'sms')
 
 
 class Incoming(ModelSQL, ModelView):
@@ -231,7 +107,7 @@ class Incoming(ModelSQL, ModelView):
             # A name can not be answered to
             return
         record_activity = RecordActivity.last_sms(number)
-        stops = _plain(item['text']) in stop_words()
+        stops = plain_words(item['text']) in stop_words()
         if stops:
             Stop.stop(
                 number, record_activity.record.id if record_activity else None)
@@ -249,7 +125,7 @@ class Incoming(ModelSQL, ModelView):
         pool = Pool()
         Hit = pool.get('marketing.automation.hit')
         RecordActivity = pool.get('marketing.automation.record.activity')
-        status = _plain(item['status'])
+        status = plain_words(item['status'])
         sms_id = gateway.one_line(item['id'])
         if not sms_id:
             return
@@ -309,16 +185,8 @@ class Incoming(ModelSQL, ModelView):
         return cursor.rowcount
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-
-    def _sms_refused(self, numbers):
-        Stop = Pool().get('marketing.automation.sms.stop')
-        return super()._sms_refused(numbers) | Stop.refused(numbers)
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityIncoming:
+    __slots__ = ()
 
     sms_delivered_at = fields.DateTime(
         "SMS Delivered at", readonly=True,
@@ -328,10 +196,8 @@ class RecordActivity(metaclass=PoolMeta):
         help="When the provider has reported that the SMS was delivered.")
 
     @classmethod
-    def react(cls, record_activities=None):
-        # What it dates is queued by what follows
+    def _react_sms(cls):
         Pool().get('marketing.automation.sms.incoming').react()
-        super().react(record_activities)
 
     @classmethod
     def still_sending(cls, number):
@@ -391,8 +257,8 @@ class Consent(metaclass=PoolMeta):
                 field.selection.append(value)
 
 
-class Hit(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.hit'
+class HitIncoming:
+    __slots__ = ()
 
     @classmethod
     def clean(cls):
@@ -415,7 +281,7 @@ class Erase(metaclass=PoolMeta):
         with without_check_access(), inactive_records():
             sent = list(RecordActivity.search([
                         ('record', 'in', sorted(
-                                Record.of_parties([party_id]))),
+                                Record.find_by_parties([party_id]))),
                         ('sms_number', '!=', None),
                         ], order=[]))
         ids = [r.id for r in sent]

@@ -11,9 +11,12 @@ from trytond.pool import PoolMeta
 from trytond.pyson import Eval
 
 from .gateway import SMS
+from .incoming import RecordActivityIncoming
 
 
-class RecordActivity(metaclass=PoolMeta):
+class RecordActivity(
+        RecordActivityIncoming,
+        metaclass=PoolMeta):
     __name__ = 'marketing.automation.record.activity'
 
     _states = {
@@ -124,18 +127,3 @@ class RecordActivity(metaclass=PoolMeta):
             cls.refused([
                     id_ for id_, o in outcomes.items()
                     if o.reason == 'sms_refused'], 'sms_bounced', now)
-
-
-class Hit(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.hit'
-
-    @classmethod
-    def __setup__(cls):
-        super().__setup__()
-        kind = ('sms_click', "Click in a SMS")
-        if kind not in cls.kind.selection:
-            cls.kind.selection.append(kind)
-
-    @classmethod
-    def _reaction_kinds(cls):
-        return super()._reaction_kinds() | {'sms_click'}

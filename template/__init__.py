@@ -3,8 +3,9 @@
 "Texts typed by users: compile, restrict and render."
 
 from .engine import (
-    SAFE_DATETIME, Limits, Markup, Offer, TemplateRenderError,
-    TemplateSyntaxError, Text, limited)
+    SAFE_DATETIME, Markup, Offer, TemplateRenderError, TemplateSyntaxError,
+    Text, limited)
+from .runtime import Limits
 
 __all__ = [
     'SAFE_DATETIME', 'Limits', 'Markup', 'Offer', 'TemplateRenderError',

@@ -12,8 +12,9 @@ from trytond.model import fields
 from trytond.pool import Pool
 from trytond.transaction import active_records
 
+from ..common.access import is_offered
 from .value import text
-from .view import View, is_offered
+from .view import View
 
 __all__ = ['Converter', 'is_settable', 'plain']
 

@@ -11,8 +11,10 @@ from genshi.core import (
 from genshi.template import directives
 from genshi.template.base import EXPR, SUB, _apply_directives
 
-from .sandbox import Expression, Output, TemplateSyntaxError, assigned, parse
-from .value import Refused, Value, text
+from ..common.access import Refused
+from .expression import (
+    Expression, Output, TemplateSyntaxError, assigned, parse)
+from .value import Value, text
 
 __all__ = ['MARKUP_DIRECTIVES', 'TEXT_DIRECTIVES', 'chains']
 

@@ -11,7 +11,6 @@ A template is compiled once and can be rendered by any number of threads.
 import html
 import re
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 from genshi.core import (
     COMMENT, END, END_CDATA, PI, START, START_CDATA, TEXT, Attrs)
@@ -22,25 +21,19 @@ from genshi.template import base as genshi
 from genshi.template.base import EXPR, SUB
 from genshi.template.interpolation import lex
 
+from ..common.access import Refused
 from .directive import MARKUP_DIRECTIVES, TEXT_DIRECTIVES, chains
-from .outline import compact, trace
-from .runtime import Budget, Scope
-from .sandbox import (
+from .expression import (
     Output, TemplateRenderError, TemplateSyntaxError, render_error)
-from .value import BUILTINS, SAFE_DATETIME, Offer, Refused, Value, limited
+from .outline import compact, trace
+from .runtime import Budget, Limits, Scope
+from .value import BUILTINS, SAFE_DATETIME, Offer, Value, limited
 
 __all__ = [
-    'Limits', 'Markup', 'Offer', 'SAFE_DATETIME', 'TemplateRenderError',
-    'TemplateSyntaxError', 'Text', 'limited']
-
-
-class Limits(NamedTuple):
-    "What a template may cost"
-    source: int = 500_000
-    output: int = 1_000_000
-    steps: int = 50_000
-    room: int = 20_000_000
-    seconds: float = 10
+    'Markup', 'Offer', 'SAFE_DATETIME', 'TemplateRenderError',
+    'TemplateSyntaxError', 'Text', 'compile_markup', 'compile_text',
+    'limited',
+    ]
 
 
 # -- Parsing
@@ -428,3 +421,8 @@ class Text(_Template):
 
     def _serialize(self, stream):
         return (data for kind, data, _ in stream if kind is TEXT)
+
+
+# The same source is rendered for many recipients
+compile_markup = lru_cache(maxsize=256)(Markup)
+compile_text = lru_cache(maxsize=512)(Text)

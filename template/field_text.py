@@ -5,21 +5,19 @@ The texts that an activity writes for colleagues: text templates about the
 record.
 """
 
-import functools
 
 from trytond.i18n import gettext
 from trytond.pool import Pool
 
-from ..common.transaction import is_database, transient
+from ..common.transaction import is_database, is_transient
 from ..exceptions import TemplateError
 from ..outcome import failed
-from .engine import TemplateSyntaxError, Text
+from .engine import TemplateSyntaxError, compile_text
 from .view import View, unknown_fields
 
 __all__ = ['check', 'words']
 
 # The same source is rendered for many records
-_text = functools.lru_cache(maxsize=256)(Text)
 
 
 def check(activities, names, field_names=None):
@@ -35,7 +33,7 @@ def check(activities, names, field_names=None):
 def _check(activity, name, source):
     Model = Pool().get(activity.root.model)
     try:
-        for path, line in unknown_fields(_text(source).paths, Model):
+        for path, line in unknown_fields(compile_text(source).paths, Model):
             raise TemplateSyntaxError(gettext(
                     'marketing_automation.msg_field_unknown',
                     field=path, **Model.__names__()), line)
@@ -62,9 +60,10 @@ def words(activity, names, target, access):
         context = activity.email_context(View(target, access))
         for name in names:
             source = getattr(activity, name)
-            texts[name] = _text(source).render(context) if source else None
+            texts[name] = (
+                compile_text(source).render(context) if source else None)
     except Exception as exception:
-        if transient(exception) or is_database(exception):
+        if is_transient(exception) or is_database(exception):
             # Nothing more can be read in this transaction
             raise
         return failed(

@@ -4,8 +4,7 @@
 What the templates can insert of a record.
 """
 
-from .value import Refused
-from .view import Access, is_offered
+from ..common.access import Access, Refused, is_offered
 
 __all__ = ['offers', 'readers']
 

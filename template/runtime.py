@@ -9,14 +9,15 @@ there has none.  Everything that is made while rendering is paid out of a
 """
 
 import time
+from typing import NamedTuple
 
 from genshi.template.base import Context
 
+from ..common.access import Refused
 from .value import (
-    BUILTINS, CONTAINERS, OFFERED, Refused, bounded, check_key, modulo,
-    multiply)
+    BUILTINS, CONTAINERS, OFFERED, bounded, check_key, modulo, multiply)
 
-__all__ = ['FUNCTIONS', 'Budget', 'Scope']
+__all__ = ['Budget', 'FUNCTIONS', 'Limits', 'Scope']
 
 
 class Budget:
@@ -146,3 +147,12 @@ FUNCTIONS = {
     '__floordiv': lambda scope, a, b: bounded(a // b),
     '__mod': lambda scope, a, b: scope.budget.weigh(modulo(a, b)),
     }
+
+
+class Limits(NamedTuple):
+    "What a template may cost"
+    source: int = 500_000
+    output: int = 1_000_000
+    steps: int = 50_000
+    room: int = 20_000_000
+    seconds: float = 10

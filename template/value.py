@@ -12,10 +12,12 @@ import re
 from decimal import Decimal
 from types import GeneratorType, MethodType
 
+from ..common.access import Refused
+
 __all__ = [
-    'BUILTINS', 'CONTAINERS', 'OFFERED', 'SAFE_DATETIME', 'SCALARS', 'Offer',
-    'Refused', 'Value', 'bounded', 'check_key', 'limited', 'modulo',
-    'multiply', 'text']
+    'BUILTINS', 'CONTAINERS', 'OFFERED', 'Offer', 'SAFE_DATETIME', 'SCALARS',
+    'Value', 'bounded', 'check_key', 'limited', 'modulo', 'multiply', 'text',
+    ]
 
 MAX_TEXT = 1_000_000
 MAX_RANGE = 10_000
@@ -29,10 +31,6 @@ SCALARS = (
     dt.timedelta)
 CONTAINERS = (list, tuple, dict)
 NUMBERS = (int, float, Decimal)
-
-
-class Refused(Exception):
-    "What a template may not do, in the words for its author"
 
 
 class Value(str):

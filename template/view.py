@@ -8,144 +8,16 @@ Mails are rendered as root, for whom Tryton checks nothing.  So the rights are
 checked here, for a reader who is no user but only has groups and companies.
 """
 
-from contextlib import contextmanager
-from itertools import islice
-from typing import Any, NamedTuple
 
 from trytond.model import Model
-from trytond.pool import Pool
-from trytond.transaction import (
-    Transaction, inactive_records, without_check_access)
 
-from .value import OFFERED, SCALARS, SHOWN, Refused
+from ..common.access import Refused, is_offered
+from .value import OFFERED, SCALARS, SHOWN
 
-__all__ = ['Access', 'PYSONEnvironment', 'View', 'unknown_fields', 'wrap']
+__all__ = ['PYSONEnvironment', 'View', 'unknown_fields', 'wrap']
 
-# No user has it, so no user can become administrator with it
-_VIRTUAL_USER = -1
-_SLICE = 500
 _PLAIN = frozenset(SCALARS)
 _RELATIONS = {'many2one', 'one2one', 'one2many', 'many2many'}
-
-
-class _Rights(NamedTuple):
-    hidden: frozenset
-    domain: Any
-    readable: set
-    forbidden: set
-
-
-class Access:
-    """
-    What a reader may read.
-
-    :param context: the ``marketing_access_context`` of the target: the
-        ``_groups`` and ``_companies`` that the reader has, none by default.
-        None checks nothing.
-
-    The rights are read once per model and the record rules once for the
-    records that were browsed together, so an instance is made for a batch and
-    thrown away with it.
-    """
-
-    def __init__(self, context):
-        self._rights = {}
-        self._user = self._context = None
-        if context is not None:
-            self._user = _VIRTUAL_USER
-            self._context = {
-                **context,
-                # A cache of Tryton has them as key
-                '_groups': tuple(context.get('_groups') or ()),
-                '_companies': tuple(context.get('_companies') or ()),
-                }
-
-    @classmethod
-    def user(cls):
-        "Return the access of the current user, root may read all"
-        access = cls(None)
-        if user := Transaction().user:
-            access._user = user
-            access._context = {}
-        return access
-
-    @contextmanager
-    def reader(self):
-        "Be the reader for a while"
-        transaction = Transaction()
-        with transaction.set_user(self._user), \
-                transaction.set_context(self._context, _check_access=True):
-            yield
-
-    def _model(self, Model):
-        "Return the rights for the model or raise if it may not be read"
-        name = Model.__name__
-        if name not in self._rights:
-            pool = Pool()
-            ModelAccess = pool.get('ir.model.access')
-            FieldAccess = pool.get('ir.model.field.access')
-            Rule = pool.get('ir.rule')
-            rights = None
-            with self.reader():
-                if ModelAccess.check(name, raise_exception=False):
-                    fields = FieldAccess.get_access([name])[name]
-                    rights = _Rights(
-                        frozenset(
-                            f for f, a in fields.items() if not a['read']),
-                        Rule.domain_get(name), set(), set())
-            self._rights[name] = rights
-        rights = self._rights[name]
-        if rights is None:
-            raise Refused(f'"{name}" may not be read')
-        return rights
-
-    def check_field(self, Model, name):
-        "Raise if the field may not be read"
-        if self._user is not None and name in self._model(Model).hidden:
-            raise Refused(f'"{name}" of "{Model.__name__}" may not be read')
-
-    def reads_all(self, Model, names):
-        "Return if the fields may be read and no rule hides a record"
-        try:
-            for name in names:
-                self.check_field(Model, name)
-            return (
-                all(is_offered(n, Model._fields[n]) for n in names)
-                and not self._model(Model).domain)
-        except (Refused, KeyError):
-            return False
-
-    def check_record(self, record):
-        "Raise if the record may not be read"
-        if self._user is None:
-            return
-        rights = self._model(record.__class__)
-        id_ = record.id
-        if (not rights.domain or id_ in rights.readable
-                or id_ is None or id_ < 0):
-            return
-        if id_ not in rights.forbidden:
-            self._apply_rules(record, rights)
-        if id_ in rights.forbidden:
-            raise Refused(f'"{record.__class__.__name__}" may not be read')
-
-    def _apply_rules(self, record, rights):
-        siblings = record._ids
-        start = siblings.index(record.id)
-        known = rights.readable | rights.forbidden
-        ids = {
-            i for i in islice(siblings, start, start + _SLICE)
-            if i is not None and i >= 0 and i not in known}
-        with self.reader(), \
-                Transaction().set_user(0, set_context=True), \
-                inactive_records(), without_check_access():
-            found = {
-                r.id for r in record.__class__.search([
-                        ('id', 'in', list(ids)),
-                        rights.domain,
-                        ], order=[])}
-        rights.readable.update(found)
-        rights.forbidden.update(ids - found)
 
 
 class View:
@@ -219,11 +91,6 @@ def _raw(record, name, access):
         raise Refused(f'"{Model.__name__}" has no field "{name}"')
     access.check_field(Model, base)
     return field.translated(base).__get__(record, Model)
-
-
-def is_offered(name, field):
-    return not (
-        field._type == 'binary' or name.startswith('_') or 'password' in name)
 
 
 def _is_reference(record, name):

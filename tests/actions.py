@@ -6,7 +6,7 @@ What the tests of the actions have in common.
 
 from contextlib import contextmanager
 
-from trytond.modules.marketing_automation.outcome import Parcel
+from trytond.modules.marketing_automation.outcome import OutgoingMessage
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -125,7 +125,7 @@ class ActionTestCase(PromiseTestCase):
             with counted() as statements:
                 outcomes = RecordActivity.decide(Activity(activity), ids)
             assert all(
-                isinstance(o, Parcel) or o.state == 'done'
+                isinstance(o, OutgoingMessage) or o.state == 'done'
                 for o in outcomes.values()), outcomes
             transaction.rollback()
         return len(statements)

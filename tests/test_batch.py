@@ -6,10 +6,10 @@ import unittest
 from unittest.mock import patch
 
 from trytond.modules.marketing_automation import ir
-from trytond.modules.marketing_automation.common.sql import forget
-from trytond.modules.marketing_automation.execution import plan as following
+from trytond.modules.marketing_automation.common.orm import clear_cache
+from trytond.modules.marketing_automation.execution import plan
 from trytond.modules.marketing_automation.outcome import (
-    Parcel, done, failed, postponed)
+    OutgoingMessage, done, failed, postponed)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     DB_NAME, activate_module, drop_db, with_transaction)
@@ -40,7 +40,7 @@ def create_child(activity, **values):
 def children(child):
     "Return the values of what is planned of the child by record"
     RecordActivity = Pool().get(RECORD_ACTIVITY)
-    forget(RecordActivity)
+    clear_cache(RecordActivity)
     return {
         r.record: (r.state, r.reason, bool(r.ended_at))
         for r in RecordActivity.search([('activity', '=', child.id)])}
@@ -69,13 +69,13 @@ class BatchTestCase(unittest.TestCase):
                 self.assertEqual(RecordActivity.store(
                         {erased.id: outcome, other.id: outcome}, now, CLAIM,
                         handed_over=True), 0)
-                forget(RecordActivity)
+                clear_cache(RecordActivity)
                 self.assertEqual(
                     state(erased)[:2], ('cancelled', 'erased'))
                 self.assertEqual(state(other)[0], 'sending')
         self.assertEqual(RecordActivity.store(
                 {sent.id: done()}, now, CLAIM, handed_over=True), 1)
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
         self.assertEqual(state(sent)[0], 'done')
 
     @with_transaction()
@@ -94,7 +94,7 @@ class BatchTestCase(unittest.TestCase):
                 'marketing_paused_until':
                 dt.datetime.now() + dt.timedelta(days=2),
                 })
-        forget(Record, RecordActivity)
+        clear_cache(Record, RecordActivity)
         self.assertEqual(RecordActivity.still_sending(CLAIM), {still.id})
 
     @with_transaction()
@@ -133,12 +133,12 @@ class BatchTestCase(unittest.TestCase):
             dict.fromkeys(ids, done()), dt.datetime.now(), CLAIM)
         # Only of those which ended each has its own values
         pool.get(RECORD).end(list(ids.values()), 'blocked')
-        with patch.object(following, '_SLICE', 2):
+        with patch.object(plan, '_SLICE', 2):
             RecordActivity.follow(activity, CLAIM)
         self.assertEqual(len(children(child)), 5)
         with patch.object(ir, '_SLICE', 2):
             Email.log_marketing([
-                    (activity.id, record, 'party.party,1', Parcel(
+                    (activity.id, record, 'party.party,1', OutgoingMessage(
                             f'{record}@example.com', None, f'<{record}>',
                             subject="Title", to=f'{record}@example.com'))
                     for record in ids.values()])

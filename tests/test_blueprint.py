@@ -3,9 +3,10 @@
 
 import unittest
 
-from trytond.modules.marketing_automation.exceptions import BlueprintError
+from trytond.modules.marketing_automation.exceptions import (
+    ScenarioTemplateError)
 from trytond.modules.marketing_automation.scenario.exchange.template import (
-    blueprints, localized, safe_url)
+    localized, safe_url, scenario_templates)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -32,7 +33,7 @@ class BlueprintTestCase(unittest.TestCase):
                 for k, v in value.items():
                     check(v, f'{path}.{k}')
 
-        for name, blueprint in blueprints().items():
+        for name, blueprint in scenario_templates().items():
             check(blueprint.document, name)
             for texts in [
                     blueprint.title, blueprint.description, blueprint.needs,
@@ -42,12 +43,12 @@ class BlueprintTestCase(unittest.TestCase):
     def test_names(self):
         "Test no two templates are called alike"
         for language in LANGUAGES:
-            titles = [b.title[language] for b in blueprints().values()]
+            titles = [b.title[language] for b in scenario_templates().values()]
             self.assertEqual(len(set(titles)), len(titles))
 
     def test_fill(self):
         "Test nothing that is asked for is left"
-        for name, blueprint in blueprints().items():
+        for name, blueprint in scenario_templates().items():
             values = dict.fromkeys(blueprint.needs, "VALUE")
             with self.subTest(template=name):
                 text = blueprint.fill(values)
@@ -92,12 +93,12 @@ class AloneTestCase(unittest.TestCase):
     def test_modules(self):
         "Test a template that needs a module tells it"
         Scenario = Pool().get('marketing.automation.scenario')
-        for name, blueprint in blueprints().items():
+        for name, blueprint in scenario_templates().items():
             with self.subTest(template=name):
                 self.assertEqual(
                     Scenario.missing_modules(blueprint), blueprint.modules)
                 if blueprint.modules:
-                    with self.assertRaises(BlueprintError) as cm:
+                    with self.assertRaises(ScenarioTemplateError) as cm:
                         Scenario.from_template(name, {})
                     self.assertIn(blueprint.modules[0], cm.exception.message)
 
@@ -111,6 +112,6 @@ class AloneTestCase(unittest.TestCase):
                 ({'organization': "A", 'url': 'foo'}, '"foo"'),
                 ]:
             with self.subTest(values=values):
-                with self.assertRaises(BlueprintError) as cm:
+                with self.assertRaises(ScenarioTemplateError) as cm:
                     Scenario.from_template('tag_hot_contacts', values)
                 self.assertIn(words, cm.exception.message)

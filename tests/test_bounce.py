@@ -6,11 +6,11 @@ import unittest
 from unittest.mock import patch
 
 from trytond.model.exceptions import AccessError
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.exceptions import SuppressionError
-from trytond.modules.marketing_automation.mail import return_path as verp
+from trytond.modules.marketing_automation.mail import return_path
 from trytond.modules.marketing_automation.outcome import Outcome, failed
-from trytond.modules.marketing_automation.tracking import url as tracking
+from trytond.modules.marketing_automation.tracking import url
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -54,25 +54,25 @@ class BounceTestCase(unittest.TestCase):
     @with_transaction()
     def test_return_path(self):
         "Test the address to which a mail returns"
-        self.assertIsNone(verp.return_path(42))
+        self.assertIsNone(return_path.return_path(42))
         with configured(marketing__bounce_email='Bounce@example.com'):
-            address = verp.return_path(42)
+            address = return_path.return_path(42)
             self.assertRegex(address, r'^Bounce\+[a-z2-7]+@example\.com$')
-            self.assertLessEqual(len(verp.return_path(2 ** 31)), 80)
+            self.assertLessEqual(len(return_path.return_path(2 ** 31)), 80)
             for text in [address, address.upper(), f'Me <{address}>, you@x']:
-                self.assertEqual(verp.find(text), 42)
-            self.assertIsNone(verp.find(f'{address}.example.net'))
-            self.assertIsNone(verp.find(
+                self.assertEqual(return_path.find(text), 42)
+            self.assertIsNone(return_path.find(f'{address}.example.net'))
+            self.assertIsNone(return_path.find(
                     address.replace('+', '+a').replace('@', 'a@')))
             # A token of another kind is no key to this one
-            token = tracking.encode(tracking.OPEN, 42)
-            self.assertIsNone(verp.find(f'bounce+{token}@example.com'))
-            self.assertIsNone(verp.find(''))
+            token = url.encode(url.OPEN, 42)
+            self.assertIsNone(return_path.find(f'bounce+{token}@example.com'))
+            self.assertIsNone(return_path.find(''))
         with configured(marketing__bounce_email='x' * 50 + '@example.com'):
-            self.assertIsNone(verp.return_path(42))
+            self.assertIsNone(return_path.return_path(42))
         with configured(marketing__bounce_email='nobody'):
-            self.assertIsNone(verp.return_path(42))
-            self.assertIsNone(verp.find(address))
+            self.assertIsNone(return_path.return_path(42))
+            self.assertIsNone(return_path.find(address))
 
     @with_transaction()
     def test_hard(self):
@@ -185,7 +185,7 @@ class BounceTestCase(unittest.TestCase):
                 [table.event, table.negative],
                 [event, table.name == "Not bounced"],
                 where=table.event == 'email_bounced'))
-        forget(Activity)
+        clear_cache(Activity)
         of_module = Activity.waits_for
 
         def waits_for(self, *args):
@@ -250,7 +250,7 @@ class BounceTestCase(unittest.TestCase):
         RecordActivity.write(
             [sent], {'state': 'skipped', 'reason': 'suppressed'})
         RecordActivity.retry([sent])
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
         self.assertEqual(RecordActivity(sent.id).state, 'waiting')
 
     @with_transaction()

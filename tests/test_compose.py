@@ -6,8 +6,9 @@ from email import message_from_bytes
 from email.policy import SMTP
 from email.policy import default as default_policy
 
-from trytond.modules.marketing_automation.mail.message import (
-    Page, Shortener, compose, one_line)
+from trytond.modules.marketing_automation.common.text import one_line
+from trytond.modules.marketing_automation.mail.message import compose
+from trytond.modules.marketing_automation.mail.page import Page, Shortener
 
 
 def click(url):

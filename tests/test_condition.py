@@ -8,7 +8,7 @@ import random
 import unittest
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.mixin import Readers
+from trytond.modules.marketing_automation.common.access import VirtualReaders
 from trytond.modules.marketing_automation.scenario import condition
 from trytond.pool import Pool
 from trytond.pyson import (
@@ -88,7 +88,7 @@ class ConditionTestCase(unittest.TestCase):
         Activity = pool.get('marketing.automation.activity')
         parties = self.create_parties()
         Party = parties[0].__class__
-        access = Readers().access(parties[0])
+        access = VirtualReaders().access(parties[0])
         checked = 0
         for statement in self.statements():
             source = encode(statement)

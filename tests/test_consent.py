@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from sql import Literal
 
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.outcome import cancelled
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
@@ -84,7 +84,7 @@ def decide(record_activity):
     outcomes = RecordActivity.decide(
         record_activity.activity, [record_activity.id])
     RecordActivity.store(outcomes, now, 1)
-    forget(RecordActivity)
+    clear_cache(RecordActivity)
     return outcomes[record_activity.id]
 
 
@@ -165,7 +165,7 @@ class ConsentTestCase(unittest.TestCase):
         Transaction().connection.cursor().execute(*table.update(
                 [table.marketing_refused], [True],
                 where=table.id == party.id))
-        forget(party.__class__)
+        clear_cache(party.__class__)
 
         decide(first)
         self.assertEqual(state(first), REFUSED)
@@ -288,7 +288,7 @@ class ConsentTestCase(unittest.TestCase):
         table = Scenario.__table__()
         Transaction().connection.cursor().execute(*table.update(
                 [table.model], ['gone.model'], where=table.id == gone.id))
-        forget(Scenario)
+        clear_cache(Scenario)
         Party.write([party], {'marketing_refused': True})
         self.assertEqual(state(waiting), REFUSED)
 

@@ -8,10 +8,9 @@ from unittest.mock import patch
 
 from trytond.model.exceptions import AccessError
 from trytond.modules.marketing_automation import outcome
-from trytond.modules.marketing_automation.reporting import counted as counting
+from trytond.modules.marketing_automation.reporting import counted
 from trytond.modules.marketing_automation.reporting.report import STATES
-from trytond.modules.marketing_automation.tracking import \
-    counter as counter_module
+from trytond.modules.marketing_automation.tracking import counter
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -48,8 +47,8 @@ class CounterTestCase(unittest.TestCase):
     def setUp(self):
         super().setUp()
         for module, name, value in [
-                (counter_module, '_NEW', 5),
-                (counting, 'FOLD', 7)]:
+                (counter, '_NEW', 5),
+                (counted, 'FOLD', 7)]:
             patcher = patch.object(module, name, value)
             patcher.start()
             self.addCleanup(patcher.stop)
@@ -201,7 +200,7 @@ class CounterTestCase(unittest.TestCase):
         counters = Counter.search([])
         Counter.delete(counters[:3])
         Counter.write(counters[3:5], {'number': 1000})
-        with self.assertLogs(counter_module.logger, 'ERROR'):
+        with self.assertLogs(counter.logger, 'ERROR'):
             self.assertGreater(Counter.verify(), 0)
         self.assertEqual(Counter.verify(), 0)
         self.assertFigures()
@@ -237,7 +236,7 @@ class CounterTestCase(unittest.TestCase):
         Counter.delete(Counter.search([])[:3])
         with self.assertRaises(AccessError):
             self.verify(users['marketer'])
-        with self.assertLogs(counter_module.logger, 'ERROR'):
+        with self.assertLogs(counter.logger, 'ERROR'):
             result = self.verify(users['administrator'])
         self.assertGreater(result['corrected'], 0)
         self.assertEqual(

@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 import trytond.config as config
 from trytond.modules.marketing_automation.mail.smtp import (
-    DETAIL_LENGTH, ServerAway, Session, _with_timeout)
-from trytond.modules.marketing_automation.outcome import Parcel, done
+    DETAIL_LENGTH, ServerUnavailable, Session, _with_timeout)
+from trytond.modules.marketing_automation.outcome import OutgoingMessage, done
 from trytond.modules.marketing_automation.tests.smtp import (
     DROP, RESET, SMTPServer)
 
@@ -34,7 +34,8 @@ def parcel(
         content['Message-ID'] = '<1@example.com>'
         content.set_content(body)
         content.add_alternative(f'<p>{body}</p>', subtype='html')
-    return Parcel(recipient, content, '<1@example.com>', sender, subject)
+    return OutgoingMessage(
+        recipient, content, '<1@example.com>', sender, subject)
 
 
 class SessionTestCase(unittest.TestCase):
@@ -261,7 +262,7 @@ class DeliveryTestCase(SessionTestCase):
         server = self.serve()
         with self.subTest("refused"):
             server.die()
-            with self.assertRaises(ServerAway):
+            with self.assertRaises(ServerUnavailable):
                 self.session(server).__enter__()
             server.restart()
         for stage, reply in [
@@ -273,20 +274,20 @@ class DeliveryTestCase(SessionTestCase):
                 ]:
             with self.subTest(stage=stage, reply=reply):
                 server.on(stage, reply, times=1)
-                with self.assertRaises(ServerAway) as context:
+                with self.assertRaises(ServerUnavailable) as context:
                     self.session(server).__enter__()
                 if stage == 'connect' and len(reply) > 5:
                     self.assertEqual(str(context.exception), reply)
         with self.subTest("stalled"):
             server.stall(30, 'connect')
-            with self.assertRaises(ServerAway):
+            with self.assertRaises(ServerUnavailable):
                 self.session(server, timeout=1).__enter__()
-        with self.subTest("TLS"), self.assertRaises(ServerAway):
+        with self.subTest("TLS"), self.assertRaises(ServerUnavailable):
             Session(server.uri.replace('smtp:', 'smtp+tls:')).__enter__()
-        with self.subTest("SSL"), self.assertRaises(ServerAway):
+        with self.subTest("SSL"), self.assertRaises(ServerUnavailable):
             Session(server.uri.replace('smtp:', 'smtps:')
                 + '?timeout=1').__enter__()
-        with self.subTest("name"), self.assertRaises(ServerAway):
+        with self.subTest("name"), self.assertRaises(ServerUnavailable):
             Session('smtp://host.invalid:25').__enter__()
 
     def test_server_dies(self):
@@ -295,9 +296,9 @@ class DeliveryTestCase(SessionTestCase):
         with self.session(server) as session:
             self.assertEqual(session.send(parcel()), done())
             server.die()
-            with self.assertRaises(ServerAway):
+            with self.assertRaises(ServerUnavailable):
                 session.send(parcel())
-            with self.assertRaises(ServerAway):
+            with self.assertRaises(ServerUnavailable):
                 session.send(parcel())
             server.restart()
             self.assertEqual(session.send(parcel()), done())
@@ -305,7 +306,7 @@ class DeliveryTestCase(SessionTestCase):
             self.assertOutcome(
                 session.send(parcel()), 'waiting', 'connection_lost')
             server.die()
-            with self.assertRaises(ServerAway):
+            with self.assertRaises(ServerUnavailable):
                 session.send(parcel())
         self.assertEqual(len(server.messages), 2)
 
@@ -330,7 +331,7 @@ class DeliveryTestCase(SessionTestCase):
         uri = f'smtp://%s@{server.host}:{server.port}'
         with Session(uri % 'user%40host:p%2Fw%3F') as session:
             self.assertEqual(session.send(parcel()), done())
-        with self.assertRaises(ServerAway) as context:
+        with self.assertRaises(ServerUnavailable) as context:
             Session(uri % 'user%40host:wrongpw').__enter__()
         self.assertIn('535', str(context.exception))
         self.assertNotIn('wrongpw', str(context.exception))
@@ -354,7 +355,7 @@ class DeliveryTestCase(SessionTestCase):
                 'smtp://localhost?timeout=0',
                 'smtp:', 'localhost']:
             with self.subTest(uri=uri):
-                with self.assertRaises(ServerAway) as context:
+                with self.assertRaises(ServerUnavailable) as context:
                     Session(uri).__enter__()
                 self.assertNotIn('secret', str(context.exception))
 

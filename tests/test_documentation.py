@@ -3,8 +3,9 @@
 import ast
 import re
 import unittest
-from configparser import ConfigParser
 from pathlib import Path
+
+from trytond.modules import get_module_register
 
 ROOT = Path(__file__).resolve().parent.parent
 DOC = ROOT / 'doc'
@@ -168,15 +169,16 @@ class DocumentationTestCase(unittest.TestCase):
 
     def test_states(self):
         "Test that the states and the reasons are explained"
-        tree = ast.parse(ROOT.joinpath(
-                'record', 'record.py').read_text(encoding='utf-8'))
-        shown = labels(assigned(tree.body, 'REASONS')) | labels(assigned(
-                class_of(tree, 'RecordActivity').body, 'state'))
+        reasons, record_activity = (
+            ast.parse((ROOT / 'record' / f'{name}.py').read_text(
+                    encoding='utf-8'))
+            for name in ['reason', 'record_activity'])
+        shown = labels(assigned(reasons.body, 'REASONS')) | labels(assigned(
+                class_of(record_activity, 'RecordActivity').body, 'state'))
         self.assertLess({"Waiting", "Unsubscribed"}, shown)
         # The other rooms add theirs
         for tree in trees():
-            record_activity = class_of(tree, 'RecordActivity')
-            for node in ast.walk(record_activity or ast.Module([], [])):
+            for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in {
                         'cls.reason.selection.append',
                         'cls.reason.selection.extend'}:
@@ -192,26 +194,21 @@ class DocumentationTestCase(unittest.TestCase):
                 r'^\.\. _((?:%s)-.+):$' % '|'.join(KINDS),
                 self.read('design.rst'), re.MULTILINE))
         missing = set()
-        cfg = ConfigParser()
-        cfg.read(ROOT / 'tryton.cfg')
-        for section in cfg.sections():
-            if not section.startswith('register'):
-                continue
-            for kind, names in cfg[section].items():
-                self.assertIn(kind, KINDS)
-                for name in names.split():
-                    room, class_name = name.rsplit('.', 1)
-                    tree = ast.parse(ROOT.joinpath(
-                            *room.split('.')).with_suffix('.py').read_text(
-                                encoding='utf-8'))
-                    model = pool_name(class_of(tree, class_name))
-                    # The views of a wizard belong to it, and some wizards
-                    # only open what they find
-                    if not model or (
-                            kind == 'wizard' and '.open_' in model
-                            or model.endswith('.start')):
-                        continue
-                    missing |= {f'{kind}-{model}'} - sections
+        for classes, options in get_module_register('marketing_automation'):
+            kind = options['type_']
+            for name in classes:
+                file, class_name = name.rsplit('.', 1)
+                tree = ast.parse(ROOT.joinpath(
+                        *file.split('.')).with_suffix('.py').read_text(
+                            encoding='utf-8'))
+                model = pool_name(class_of(tree, class_name))
+                # The views of a wizard belong to it, and some wizards only
+                # open what they find
+                if not model or (
+                        kind == 'wizard' and '.open_' in model
+                        or model.endswith('.start')):
+                    continue
+                missing |= {f'{kind}-{model}'} - sections
         self.assertEqual(missing, set())
 
     def test_documents(self):

@@ -13,9 +13,9 @@ from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
-from ..mail import activity as mail
+from ..mail import draft
 from ..mixin import MarketingAutomationMixin
-from ..tracking import url as tracking
+from ..tracking import url
 from .tools import activate_all, configured
 from .upgrade import ACTIVITY, RECORD, RECORD_ACTIVITY, SCENARIO, UNSUBSCRIBED
 
@@ -275,5 +275,5 @@ class DropInTestCase(unittest.TestCase):
                 marketing__email_from='news@example.com',
                 marketing__automation_base='https://news.example.com',
                 email__from='erp@example.com'):
-            self.assertEqual(mail.sender(), 'news@example.com')
-            self.assertEqual(tracking.base(), 'https://news.example.com')
+            self.assertEqual(draft.sender(), 'news@example.com')
+            self.assertEqual(url.base(), 'https://news.example.com')

@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 import unittest
 
-from trytond.modules.marketing_automation.mail.smtp import (
+from trytond.modules.marketing_automation.common.address import (
     AddressError, envelope_address)
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import unittest
 
 from trytond.model import ModelSQL
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -94,7 +94,7 @@ class EraseTestCase(unittest.TestCase):
 
         self.erase(party)
         # It is done by SQL
-        forget(Activity, Consent, Record, RecordActivity)
+        clear_cache(Activity, Consent, Record, RecordActivity)
 
         for model, rows in stored().items():
             for text in [
@@ -151,7 +151,7 @@ class EraseTestCase(unittest.TestCase):
         for id_ in ids.values():
             self.assertTrue(Link.target(id_))
         self.erase(sent.record.record)
-        forget(Link)
+        clear_cache(Link)
         for (_, url), id_ in ids.items():
             erased = any(
                 e and url.lower().replace('%40', '@') == u % ADDRESS

@@ -163,11 +163,11 @@ class AddTestCase(HitTestCase):
             (click.kind, click.link, click.agent), ('click', 7, 'program'))
         self.assertIsInstance(click.at, dt.datetime)
         self.assertEqual(Hit.pending(2), pending[:2])
-        self.assertEqual(Hit.settle(pending[:3]), pending[:3])
+        self.assertEqual(Hit.apply_classification(pending[:3]), pending[:3])
         self.assertEqual(Hit.pending(), pending[3:])
-        self.assertEqual(Hit.settle(pending[3:]), [])
+        self.assertEqual(Hit.apply_classification(pending[3:]), [])
         self.assertEqual(Hit.pending(), [])
-        self.assertEqual(Hit.settle([]), [])
+        self.assertEqual(Hit.apply_classification([]), [])
 
     @with_transaction()
     def test_schedule(self):

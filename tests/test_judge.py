@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.tracking import bot_rule as verdict
+from trytond.modules.marketing_automation.tracking import bot_rule
 from trytond.pool import Pool
 from trytond.tests.test_tryton import with_transaction
 
@@ -231,7 +231,7 @@ class JudgeTestCase(HitTestCase):
         self.react()
         self.assertEqual(self.flags(mail), (True, False, True, True))
 
-        rules = [r for r in verdict.RULES if r is not verdict.by_agent]
+        rules = [r for r in bot_rule.RULES if r is not bot_rule.by_agent]
         with patch.object(Hit, '_rules', return_value=rules):
             for _ in range(2):
                 Hit.judge(list(Hit.search([])))
@@ -266,7 +266,7 @@ class JudgeTestCase(HitTestCase):
             'image_proxy'}
         self.assertEqual(
             {r for r, _ in Hit.reason.selection if r}, reasons)
-        self.assertEqual(len(verdict.RULES), len(reasons))
+        self.assertEqual(len(bot_rule.RULES), len(reasons))
 
 
 del HitTestCase

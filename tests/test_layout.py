@@ -6,8 +6,9 @@ import unittest
 from trytond.modules.marketing_automation.exceptions import (
     LayoutError, TemplateError)
 from trytond.modules.marketing_automation.mail.layout_source import (
-    FrameError, check, frame, is_whole)
-from trytond.modules.marketing_automation.mail.mail_merge import Letter
+    LayoutSourceError, check, frame, is_whole)
+from trytond.modules.marketing_automation.mail.serialized import (
+    SerializedMessage)
 from trytond.modules.marketing_automation.template.engine import Markup
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
@@ -68,12 +69,12 @@ class FrameTestCase(unittest.TestCase):
                 '<html><head><title>${content}</title></head></html>',
                 '<style>${content}</style>']:
             with self.subTest(layout=layout):
-                with self.assertRaises(FrameError):
+                with self.assertRaises(LayoutSourceError):
                     check(layout)
                     frame(layout, '')
 
     def test_no_place(self):
-        with self.assertRaises(FrameError):
+        with self.assertRaises(LayoutSourceError):
             frame('<p/>', 'x')
 
 
@@ -137,7 +138,7 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
                 email_template='<p>Hello ${record.name}</p>',
                 layout=layout.id))
         for name, parcel in outcomes.items():
-            self.assertIsInstance(parcel.content, Letter)
+            self.assertIsInstance(parcel.content, SerializedMessage)
             text, html = parcel.content.iter_parts()
             self.assertIn(f"Hello {name}", text.get_content())
             self.assertIn("Shop & Co", text.get_content())

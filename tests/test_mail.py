@@ -4,7 +4,7 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.outcome import Parcel
+from trytond.modules.marketing_automation.outcome import OutgoingMessage
 from trytond.modules.marketing_automation.tracking.url import (
     PERSONAL_CLICK, decode_personal)
 from trytond.pool import Pool
@@ -82,7 +82,7 @@ class MailMixin:
     def mail(self, **values):
         "Return the parts of the mail of the activity with the values"
         outcome, = self.execute(self.create_activity(**values)).values()
-        self.assertIsInstance(outcome, Parcel, outcome)
+        self.assertIsInstance(outcome, OutgoingMessage, outcome)
         text, html = outcome.content.iter_parts()
         return outcome.content, text.get_content(), html.get_content()
 
@@ -246,7 +246,7 @@ class MailTestCase(MailMixin, unittest.TestCase):
         outcomes = self.execute(self.create_activity(
                 email_template=(
                     '<p>\n${1 / (0 if record.name == "Bob" else 1)}</p>')))
-        self.assertIsInstance(outcomes["Alice"], Parcel)
+        self.assertIsInstance(outcomes["Alice"], OutgoingMessage)
         state, reason, detail, *_ = outcomes["Bob"]
         self.assertEqual((state, reason), ('failed', 'template_error'))
         for text in ["Activity", "Bob", "line 2", "1 / (0", "division"]:

@@ -4,7 +4,7 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.exceptions import ActivityError
 from trytond.modules.marketing_automation.outcome import done
 from trytond.modules.marketing_automation.tracking.link_click import (
@@ -51,13 +51,13 @@ def follow(activity):
                 ('activity', '=', activity.id), ('state', '=', 'sending')])]
     RecordActivity.store(dict.fromkeys(ids, done()), NOW, 7, handed_over=True)
     RecordActivity.follow(activity, 7)
-    forget(RecordActivity)
+    clear_cache(RecordActivity)
 
 
 def waits(activity, record=None):
     "Return the state, the reason and the delay of the children by name"
     RecordActivity = Pool().get(RECORD_ACTIVITY)
-    forget(RecordActivity)
+    clear_cache(RecordActivity)
     return {
         r.activity.name: (r.state, r.reason, r.at - NOW if r.at else None)
         for r in RecordActivity.search([

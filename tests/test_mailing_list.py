@@ -4,8 +4,9 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.common.sql import forget
-from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
+from trytond.modules.marketing_automation.common.orm import clear_cache
+from trytond.modules.marketing_automation.outcome import (
+    Outcome, OutgoingMessage, done)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
@@ -166,7 +167,7 @@ class MailingListTestCase(unittest.TestCase):
                             } for test, recipient in [
                                 (False, None), (True, 'me@example.com')]])
                 Consent.stop(test.id, scope, 'link')
-                forget(Email, Record)
+                clear_cache(Email, Record)
                 self.assertTrue(Email(email.id).active)
                 self.assertIsNone(Record(real.id).end_reason)
                 self.assertEqual(Record(test.id).end_reason, 'unsubscribed')
@@ -190,7 +191,7 @@ class MailingListTestCase(unittest.TestCase):
         sent = enter(activity, email, state='sending', claim=7)
         follow(activity)
         Consent.stop(sent.record.id, 'list', 'link')
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
         self.assertTrue(RecordActivity(sent.id).email_unsubscribed)
         waiting, = RecordActivity.search([
                 ('record', '=', sent.record.id),
@@ -226,7 +227,7 @@ class MailingListTestCase(unittest.TestCase):
             activity.check_ready()
             outcomes = activity.execute_mailing_list(planned)
             first, second = [outcomes[p.id] for p in planned]
-            self.assertIsInstance(first, Parcel)
+            self.assertIsInstance(first, OutgoingMessage)
             self.assertEqual(first.recipient, 'home@example.com')
             self.assertEqual(second, Outcome('skipped', 'list_inactive'))
             RecordActivity.store_sending(

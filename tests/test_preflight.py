@@ -5,7 +5,7 @@ import datetime as dt
 import json
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.check.preflight import Flight
+from trytond.modules.marketing_automation.check.preflight import Preflight
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -41,7 +41,7 @@ class PreflightTestCase(FlowTestCase):
             scenario, = Scenario.search([])
             if change:
                 change(pool, scenario)
-            flight = Flight(Scenario(scenario.id))
+            flight = Preflight(Scenario(scenario.id))
             forecasts = [flight.forecast(d) for d in durations]
             transaction.rollback()
         return flight, forecasts

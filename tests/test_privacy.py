@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 from lxml import html
 
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.exceptions import TrackingError
-from trytond.modules.marketing_automation.tracking import hit as hit_module
+from trytond.modules.marketing_automation.tracking import hit
 from trytond.modules.marketing_automation.tracking.anonymous import _Recent
 from trytond.modules.marketing_automation.tracking.url import decode
 from trytond.pool import Pool
@@ -73,7 +73,7 @@ def create_mail(tracking='individually', names=("Jane",)):
 
 def links(record_activity):
     "Return the links and the pixels of the mail"
-    forget(record_activity.__class__)
+    clear_cache(record_activity.__class__)
     parcel, = record_activity.__class__.decide(
         record_activity.activity, [record_activity.id]).values()
     page = html.document_fromstring(
@@ -199,7 +199,7 @@ class PrivacyTestCase(RouteTestCase):
         Party.write([jane.record.record], {'marketing_do_not_track': True})
         for record_activity in [jane, john]:
             Hit.add('open', record_activity=record_activity.id)
-        with patch.object(hit_module, 'quarantine', dt.timedelta):
+        with patch.object(hit, 'quarantine', dt.timedelta):
             RecordActivity.react()
             self.assertFalse(RecordActivity(jane.id).email_opened)
             self.assertTrue(RecordActivity(john.id).email_opened)
@@ -360,7 +360,7 @@ class PrivacyTestCase(RouteTestCase):
         RecordActivity = jane.__class__
         RecordActivity.write([jane], {'state': 'done'})
         Hit.add('open', record_activity=jane.id)
-        with patch.object(hit_module, 'quarantine', dt.timedelta):
+        with patch.object(hit, 'quarantine', dt.timedelta):
             RecordActivity.react()
         before = Activity(activity.id).email_opened
         self.assertEqual(before, 1)
@@ -368,6 +368,6 @@ class PrivacyTestCase(RouteTestCase):
                 'at': dt.datetime.now() - dt.timedelta(days=1000)})
         Hit.clean()
         self.assertFalse(Hit.search([]))
-        forget(Activity, RecordActivity)
+        clear_cache(Activity, RecordActivity)
         self.assertEqual(Activity(activity.id).email_opened, before)
         self.assertEqual(state(jane)[0], 'done')

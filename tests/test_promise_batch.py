@@ -7,7 +7,7 @@ from collections import Counter
 from unittest.mock import patch
 
 from trytond import backend
-from trytond.modules.marketing_automation.execution import run as execution
+from trytond.modules.marketing_automation.execution import run
 from trytond.modules.marketing_automation.outcome import done
 from trytond.pool import Pool
 from trytond.transaction import Transaction
@@ -173,8 +173,8 @@ class BatchTestCase(PromiseTestCase):
     def test_deadline(self):
         "Test a batch that takes too long gives back the rest"
         self.create_mails(5)
-        with patch.object(execution, '_LOOK', -1), \
-                patch.object(execution.claim, 'DEADLINE') as deadline:
+        with patch.object(run, '_CHECK_INTERVAL', -1), \
+                patch.object(run.claim, 'DEADLINE') as deadline:
             deadline.total_seconds.side_effect = [9, 9, -1, 9, 9, 9, 9, 9]
             with self.assertLogs(
                     'trytond.modules.marketing_automation.execution.run',

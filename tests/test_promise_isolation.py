@@ -332,7 +332,7 @@ class IsolationTestCase(PromiseTestCase):
                 'trytond.modules.marketing_automation.mail.activity.gettext',
                 lambda *args, **kwargs: 'a\x00b\ud800c'), \
                 patch(
-                'trytond.modules.marketing_automation.mail.activity._text',
+                'trytond.modules.marketing_automation.mail.draft.compile_text',
                 side_effect=ValueError):
             self.process()
         self.assertEqual(

@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 import datetime as dt
 
-from trytond.modules.marketing_automation.execution.batch import retry_delay
+from trytond.modules.marketing_automation.execution.retry import retry_delay
 from trytond.pool import Pool
 
 from .promise import PromiseTestCase

@@ -115,7 +115,7 @@ class ThrottleTestCase(PromiseTestCase):
         with self.transaction(0):
             RecordActivity = Pool().get('marketing.automation.record.activity')
             activity = RecordActivity.search([], limit=1)[0].activity
-            with RecordActivity.turn(activity, 200) as limit:
+            with RecordActivity.reserve(activity, 200) as limit:
                 self.assertEqual(limit, 2)
 
     def test_only_mails(self):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from trytond.model import fields
+from trytond.modules.marketing_automation.common.access import Access, Refused
 from trytond.modules.marketing_automation.template.engine import (
     Markup, TemplateRenderError, TemplateSyntaxError, Text)
-from trytond.modules.marketing_automation.template.value import Refused
 from trytond.modules.marketing_automation.template.view import (
-    Access, PYSONEnvironment, View, unknown_fields, wrap)
+    PYSONEnvironment, View, unknown_fields, wrap)
 from trytond.pool import Pool
 from trytond.pyson import Bool, Eval, PYSONDecoder, PYSONEncoder
 from trytond.tests.test_tryton import (

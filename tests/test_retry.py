@@ -6,8 +6,9 @@ import unittest
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from trytond.modules.marketing_automation.common import transaction as retry
-from trytond.modules.marketing_automation.common.transaction import transient
+from trytond.modules.marketing_automation.common import transaction
+from trytond.modules.marketing_automation.common.transaction import (
+    is_transient)
 from trytond.transaction import TransactionError
 
 try:
@@ -20,7 +21,7 @@ class RetryTestCase(unittest.TestCase):
     "Test what deserves another try"
 
     def backend(self, name, error):
-        return patch.object(retry, 'backend', SimpleNamespace(
+        return patch.object(transaction, 'backend', SimpleNamespace(
                 name=name, DatabaseOperationalError=error))
 
     @unittest.skipUnless(psycopg, "needs psycopg")
@@ -32,25 +33,26 @@ class RetryTestCase(unittest.TestCase):
                     'LockNotAvailable', 'AdminShutdown', 'CrashShutdown',
                     'CannotConnectNow', 'ConnectionFailure']:
                 with self.subTest(error=name):
-                    self.assertTrue(transient(getattr(psycopg.errors, name)()))
-            self.assertTrue(transient(psycopg.OperationalError(
+                    self.assertTrue(
+                        is_transient(getattr(psycopg.errors, name)()))
+            self.assertTrue(is_transient(psycopg.OperationalError(
                         "the connection is closed")))
             for name in [
                     'QueryCanceled', 'ProgramLimitExceeded', 'DiskFull',
                     'UniqueViolation', 'SyntaxError']:
                 with self.subTest(error=name):
                     self.assertFalse(
-                        transient(getattr(psycopg.errors, name)()))
+                        is_transient(getattr(psycopg.errors, name)()))
 
     def test_sqlite(self):
         "Test the errors of SQLite"
         with self.backend('sqlite', sqlite3.OperationalError):
-            self.assertTrue(transient(
+            self.assertTrue(is_transient(
                     sqlite3.OperationalError("database is locked")))
-            self.assertFalse(transient(
+            self.assertFalse(is_transient(
                     sqlite3.OperationalError("no such table: t")))
 
     def test_others(self):
         "Test what does not come from the database"
-        self.assertTrue(transient(TransactionError()))
-        self.assertFalse(transient(ValueError("locked")))
+        self.assertTrue(is_transient(TransactionError()))
+        self.assertFalse(is_transient(ValueError("locked")))

@@ -6,11 +6,12 @@ import unittest
 from unittest.mock import patch
 
 from trytond.exceptions import UserError
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.exceptions import (
     ActivityError, SenderError, TemplateError, TrackingError)
-from trytond.modules.marketing_automation.outcome import CourierAway, Parcel
-from trytond.modules.marketing_automation.sms.activity import (
+from trytond.modules.marketing_automation.outcome import (
+    OutgoingMessage, TransportUnavailable)
+from trytond.modules.marketing_automation.sms.draft import (
     find_urls, replace_urls)
 from trytond.modules.marketing_automation.sms.gateway import (
     Gateway, NumberError, e164)
@@ -174,7 +175,7 @@ class SMSTestCase(unittest.TestCase):
         record_activity, = enter(activity).values()
         RecordActivity.store_sending(
             {record_activity.id: parcel}, dt.datetime.now(), 7)
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
         record_activity = RecordActivity(record_activity.id)
         self.assertEqual(record_activity.sms_number, NUMBERS["Alice"])
         self.assertEqual(record_activity.sms_segments, 1)
@@ -320,7 +321,7 @@ class SMSTestCase(unittest.TestCase):
             with self.subTest(name=name), configured(marketing__sms=name):
                 with self.assertRaises(ActivityError):
                     activity.check_ready()
-                with self.assertRaises(CourierAway):
+                with self.assertRaises(TransportUnavailable):
                     Gateway().__enter__()
         with configured(
                 marketing__sms_base='', marketing__automation_base='',
@@ -355,7 +356,7 @@ class SMSTestCase(unittest.TestCase):
         "Test the answers of the provider become outcomes"
         create_party("Alice")
         parcel, = execute(create_activity()).values()
-        self.assertIsInstance(parcel, Parcel)
+        self.assertIsInstance(parcel, OutgoingMessage)
         number = parcel.recipient
         self.provider.replies[number] = [400, 503, None]
         self.assertEqual(

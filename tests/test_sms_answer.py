@@ -4,9 +4,9 @@ import datetime as dt
 import json
 
 from trytond.model.exceptions import SQLConstraintError
-from trytond.modules.marketing_automation.common.sql import forget
+from trytond.modules.marketing_automation.common.orm import clear_cache
 from trytond.modules.marketing_automation.exceptions import NumberError
-from trytond.modules.marketing_automation.sms.incoming import stop_words
+from trytond.modules.marketing_automation.sms.stop import stop_words
 from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, RouteTestCase, with_transaction
 from trytond.transaction import Transaction
@@ -345,7 +345,7 @@ class AnswerTestCase(RouteTestCase):
         RecordActivity = pool.get('marketing.automation.record.activity')
         Stop = pool.get('marketing.automation.sms.stop')
         self._write(state='sending', claim=7)
-        forget(RecordActivity)
+        clear_cache(RecordActivity)
         self.assertEqual(len(RecordActivity.still_sending(7)), 2)
         Stop.stop(NUMBERS["Bob"])
         id_, = RecordActivity.still_sending(7)
@@ -368,7 +368,7 @@ class AnswerTestCase(RouteTestCase):
         erase.ask.party = party
         erase.transition_erase()
         Erase.delete(session_id)
-        forget(Incoming, RecordActivity)
+        clear_cache(Incoming, RecordActivity)
         incoming, = Incoming.search([])
         self.assertEqual(
             (incoming.number, incoming.text), (None, None))

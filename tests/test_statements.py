@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from trytond import backend
-from trytond.modules.marketing_automation.outcome import Outcome, Parcel, done
+from trytond.modules.marketing_automation.outcome import (
+    Outcome, OutgoingMessage, done)
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
@@ -164,7 +165,8 @@ class StatementsTestCase(unittest.TestCase):
             len(RecordActivity.due(activity.id, now, len(ids))), len(ids))
         outcomes = RecordActivity.decide(activity, ids)
         parcels = {
-            i: o for i, o in outcomes.items() if isinstance(o, Parcel)}
+            i: o for i, o in outcomes.items()
+            if isinstance(o, OutgoingMessage)}
         decided = {
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
         RecordActivity.store(decided, now, number)

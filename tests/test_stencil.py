@@ -8,10 +8,10 @@ from email.policy import SMTP, default
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trytond.modules.marketing_automation.mail.mail_merge import (
-    Stencil, letter)
-from trytond.modules.marketing_automation.mail.message import (
-    Page, compose, text_of)
+from trytond.modules.marketing_automation.mail.mail_merge import MailMerge
+from trytond.modules.marketing_automation.mail.message import compose
+from trytond.modules.marketing_automation.mail.page import Page, text_of
+from trytond.modules.marketing_automation.mail.serialized import serialize
 from trytond.modules.marketing_automation.template.engine import (
     Markup, TemplateRenderError)
 
@@ -105,7 +105,7 @@ class StencilTestCase(unittest.TestCase):
         if None in traced or traced[0][0] != traced[1][0]:
             return
         (_, words, outline), (_, others, _) = traced
-        stencil = Stencil.cut(outline, words, page)
+        stencil = MailMerge.cut(outline, words, page)
         if not stencil:
             return
         result = stencil.fill(others, click, unsubscribe, PIXEL)
@@ -119,7 +119,7 @@ class StencilTestCase(unittest.TestCase):
             '<a href="https://example.com/${a}?b=${b}">one</a></body></html>')
         context = {'a': "Alice", 'b': "Bob"}
         _, words, outline = template.shape(context)
-        stencil = Stencil.cut(outline, words, Page(template.render(context)))
+        stencil = MailMerge.cut(outline, words, Page(template.render(context)))
         pattern = 'https://example.com/', '?b=', ''
         self.assertEqual(
             stencil.links(words), {'https://example.com/', pattern})
@@ -143,7 +143,7 @@ class StencilTestCase(unittest.TestCase):
                 template = Markup(f'<html><body>{fragment}</body></html>')
                 context = {'a': "Alice", 'b': "Bob"}
                 _, words, outline = template.shape(context)
-                self.assertTrue(Stencil.cut(
+                self.assertTrue(MailMerge.cut(
                         outline, words, Page(template.render(context))))
 
     def test_not_used(self):
@@ -152,7 +152,7 @@ class StencilTestCase(unittest.TestCase):
         for outline in [
                 lambda: None, lambda: 1 / 0, lambda: '<p>Bob</p>',
                 lambda: '']:
-            self.assertIsNone(Stencil.cut(outline, [], page))
+            self.assertIsNone(MailMerge.cut(outline, [], page))
 
     def test_shape(self):
         "Test results that differ in more than words have different shapes"
@@ -201,7 +201,7 @@ class StencilTestCase(unittest.TestCase):
         message = email.message_from_bytes(compose(
                 'shop@example.com', 'Shop <shop@example.com>', name, address,
                 subject, html, headers).as_bytes(policy=SMTP), policy=default)
-        data = letter(
+        data = serialize(
             'shop@example.com', 'Shop <shop@example.com>', name, address,
             subject, text_of(html), html, headers)
         self.assertTrue(data.isascii())

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from trytond import backend
 from trytond.modules.marketing_automation.template.engine import (
-    SAFE_DATETIME, Limits, Markup, Offer, TemplateRenderError,
-    TemplateSyntaxError, Text)
+    SAFE_DATETIME, Markup, Offer, TemplateRenderError, TemplateSyntaxError,
+    Text)
+from trytond.modules.marketing_automation.template.runtime import Limits
 
 
 def markup(source, **context):

@@ -4,7 +4,7 @@
 import datetime as dt
 import unittest
 
-from trytond.modules.marketing_automation.common.sql import row_table
+from trytond.modules.marketing_automation.common.sql import values_table
 from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
@@ -43,7 +43,7 @@ class ToolsTestCase(unittest.TestCase):
         self.assertEqual(str(time), str(at))
 
     def read(self, rows, types):
-        table = row_table(rows, types)
+        table = values_table(rows, types)
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(
                 *(getattr(table, f'column{i}')

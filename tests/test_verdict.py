@@ -4,7 +4,7 @@ import datetime as dt
 import unittest
 
 from trytond.modules.marketing_automation.tracking.bot_rule import (
-    RULES, Case, Event, Limits, count_links, judge)
+    RULES, Case, Event, Limits, classify, count_links)
 from trytond.modules.marketing_automation.tracking.user_agent import (
     address_part, agent_family)
 
@@ -84,7 +84,7 @@ class VerdictTestCase(unittest.TestCase):
                     'apple mail', 'other']:
                 with self.subTest(kind=kind, agent=agent):
                     self.assertEqual(
-                        judge(Case(kind, after(60), agent, NOW, 1)),
+                        classify(Case(kind, after(60), agent, NOW, 1)),
                         ('human', None))
 
     def test_agent(self):
@@ -93,7 +93,7 @@ class VerdictTestCase(unittest.TestCase):
             for agent in ['scanner', 'robot', 'program']:
                 with self.subTest(kind=kind, agent=agent):
                     self.assertEqual(
-                        judge(Case(kind, after(60), agent, NOW)),
+                        classify(Case(kind, after(60), agent, NOW)),
                         ('machine', 'agent'))
 
     def test_proxies(self):
@@ -106,9 +106,9 @@ class VerdictTestCase(unittest.TestCase):
                 ]:
             with self.subTest(agent=agent):
                 self.assertEqual(
-                    judge(Case('open', after(60), agent, NOW)), verdict)
+                    classify(Case('open', after(60), agent, NOW)), verdict)
                 self.assertEqual(
-                    judge(Case('click', after(60), agent, NOW)),
+                    classify(Case('click', after(60), agent, NOW)),
                     ('human', None))
 
     def test_speed(self):
@@ -126,12 +126,12 @@ class VerdictTestCase(unittest.TestCase):
                 (0, -1, 'human'),
                 ]:
             with self.subTest(seconds=seconds, delay=delay):
-                result, _ = judge(
+                result, _ = classify(
                     Case('click', after(delay), 'chrome', NOW),
                     Limits(seconds=seconds))
                 self.assertEqual(result, verdict)
         self.assertEqual(
-            judge(Case('click', NOW, 'chrome', None)), ('human', None))
+            classify(Case('click', NOW, 'chrome', None)), ('human', None))
 
     def test_burst(self):
         "Test nobody follows several links at once"
@@ -144,7 +144,7 @@ class VerdictTestCase(unittest.TestCase):
                 (0, 9, 'human'),
                 ]:
             with self.subTest(limit=limit, links=links):
-                result, _ = judge(
+                result, _ = classify(
                     Case('click', after(60), 'chrome', NOW, links),
                     Limits(links=limit))
                 self.assertEqual(result, verdict)
@@ -157,8 +157,8 @@ class VerdictTestCase(unittest.TestCase):
 
         case = Case('click', after(60), 'chrome', NOW)
         self.assertEqual(
-            judge(case, rules=[by_night, *RULES]), ('machine', 'night'))
-        self.assertEqual(judge(case, rules=RULES), ('human', None))
+            classify(case, rules=[by_night, *RULES]), ('machine', 'night'))
+        self.assertEqual(classify(case, rules=RULES), ('human', None))
 
     def test_documented(self):
         "Test each rule tells what it is for"

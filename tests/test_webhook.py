@@ -10,7 +10,8 @@ import unittest
 from email.utils import format_datetime
 
 from trytond.model.exceptions import ValidationError
-from trytond.modules.marketing_automation.action.webhook_client import Courier
+from trytond.modules.marketing_automation.action.webhook_client import (
+    Transport)
 from trytond.modules.marketing_automation.exceptions import ActivityError
 from trytond.pool import Pool
 
@@ -250,7 +251,7 @@ class WebhookTestCase(ActionTestCase):
     def test_courier_idle(self):
         "Test nothing is connected to before there is something to send"
         self.serve(marketing__webhook_hosts='')
-        with Courier():
+        with Transport():
             pass
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from trytond.modules.marketing_automation.check.explain import Question
+from trytond.modules.marketing_automation.check.explain import Explainer
 from trytond.modules.marketing_automation.execution.gates import GATES
 from trytond.pool import Pool
 
@@ -36,7 +36,7 @@ class WhyTestCase(FlowTestCase):
             activity = None
             if name:
                 activity, = Activity.search([('name', '=', name)])
-            answer = Question(
+            answer = Explainer(
                 Scenario(scenario.id), Party(party.id), activity).answer()
             # What was changed was only imagined
             transaction.rollback()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import time_machine
 
 from trytond.modules.marketing_automation.exceptions import WindowError
-from trytond.modules.marketing_automation.execution import run as execution
+from trytond.modules.marketing_automation.execution import run
 from trytond.modules.marketing_automation.execution.sending_window import (
     Window)
 from trytond.pool import Pool
@@ -175,7 +175,7 @@ class WindowTestCase(FlowTestCase):
             self.clock.shift(3600)
 
         self.smtp.on_accept = close
-        with patch.object(execution, '_LOOK', -1):
+        with patch.object(run, '_CHECK_INTERVAL', -1):
             self.process()
         self.smtp.on_accept = None
         self.assertEqual(self.states, {'done': 1, 'waiting': 1})

@@ -14,10 +14,11 @@ from trytond.modules.marketing_automation.check.visual_editor import (
     fragile, tidy)
 from trytond.modules.marketing_automation.exceptions import (
     AttachmentError, SendMeError)
-from trytond.modules.marketing_automation.mail.mail_merge import Letter
 from trytond.modules.marketing_automation.mail.message import compose
 from trytond.modules.marketing_automation.mail.mime_attachment import (
     enclose, parts)
+from trytond.modules.marketing_automation.mail.serialized import (
+    SerializedMessage)
 from trytond.modules.marketing_automation.mail.smtp import Session
 from trytond.pool import Pool
 from trytond.tests.test_tryton import (
@@ -113,7 +114,7 @@ class WriteTestCase(MailMixin, unittest.TestCase):
         self.assertIs(
             outcomes["Alice"].enclosure, outcomes["Bob"].enclosure)
         for outcome in outcomes.values():
-            self.assertIsInstance(outcome.content, Letter)
+            self.assertIsInstance(outcome.content, SerializedMessage)
         with Session() as session:
             for outcome in outcomes.values():
                 self.assertEqual(session.send(outcome).state, 'done')

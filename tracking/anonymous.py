@@ -13,12 +13,12 @@ from collections import Counter
 from sql import Literal, Null
 
 from trytond.model import Index, ModelSQL, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from . import bot_rule as verdict
-from .counter import to_date
+from ..common.sql import to_date
+from . import bot_rule
 from .user_agent import agent_family
 
 _SLICE = 500
@@ -113,15 +113,15 @@ class Tally(ModelSQL):
         activities = Activity.__table__()
         table = cls.__table__()
         now = dt.datetime.now()
-        human, _ = verdict.judge(
-            verdict.Case(kind, now, agent_family(user_agent)))
+        human, _ = bot_rule.classify(
+            bot_rule.Case(kind, now, agent_family(user_agent)))
         event = {'open': 'email_opened', 'click': 'email_clicked'}[kind]
         values = {
             'link': link,
             'at': dt.datetime.combine(now, dt.time.min),
             'folded': False,
             **dict.fromkeys(_COUNTS, 0),
-            event: int(human == verdict.HUMAN),
+            event: int(human == bot_rule.HUMAN),
             f'{event}_raw': 1,
             'create_uid': 0,
             }
@@ -217,28 +217,9 @@ class Tally(ModelSQL):
         return numbers
 
 
-class Counters(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.counter'
+class RecordActivityAnonymous:
+    __slots__ = ()
 
     @classmethod
-    def sources(cls):
-        return super().sources() + [
-            Pool().get('marketing.automation.tally')]
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
-
-    @classmethod
-    def react(cls, record_activities=None):
-        super().react(record_activities)
+    def _react_tallies(cls):
         Pool().get('marketing.automation.tally').fold()
-
-
-class ReportingActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.reporting.activity'
-
-    @classmethod
-    def _live(cls):
-        Tally = Pool().get('marketing.automation.tally')
-        return super()._live() + Tally.live()

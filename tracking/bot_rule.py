@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import Counter
 from typing import NamedTuple, Optional
 
-__all__ = ['RULES', 'Case', 'Event', 'Limits', 'count_links', 'judge']
+__all__ = ['RULES', 'Case', 'Event', 'Limits', 'count_links', 'classify']
 
 HUMAN, MACHINE, UNRELIABLE = 'human', 'machine', 'unreliable'
 
@@ -111,7 +111,7 @@ RULES = [
     ]
 
 
-def judge(case, limits=Limits(), rules=RULES):
+def classify(case, limits=Limits(), rules=RULES):
     "Return the verdict on the case and its reason (or None)"
     for rule in rules:
         if verdict := rule(case, limits):

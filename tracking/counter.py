@@ -9,7 +9,6 @@ them: the figures are the sum of the counters and of these few rows.  To
 count them is a matter of speed and not of correctness.
 """
 
-import datetime as dt
 import logging
 from collections import Counter as _Counter
 
@@ -21,9 +20,11 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
-from ..common.transaction import insist, place, transient
+from ..common.error import error_location
+from ..common.sql import to_date
+from ..common.transaction import is_transient, run_with_retry
 
-__all__ = ['FOLD', 'Counter', 'to_date']
+__all__ = ['Counter', 'FOLD']
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +41,6 @@ def _levels(day):
     if day:
         levels += [('month', day.replace(day=1)), ('day', day)]
     return levels
-
-
-def to_date(value):
-    "Return the day of what a database returned"
-    if value is None:
-        return None
-    elif isinstance(value, str):
-        return dt.date.fromisoformat(value[:10])
-    return dt.date(value.year, value.month, value.day)
 
 
 class Counter(ModelSQL):
@@ -172,16 +164,17 @@ class Counter(ModelSQL):
             for Model in cls._folded():
                 left = slices
                 while left is None or left > 0:
-                    if insist(Model.fold_counted) < FOLD:
+                    if run_with_retry(Model.fold_counted) < FOLD:
                         break
                     left = left - 1 if left is not None else None
-            while insist(cls._merge):
+            while run_with_retry(cls._merge):
                 pass
         except Exception as exception:
-            if not transient(exception):
+            if not is_transient(exception):
                 raise
             Transaction().rollback()
-            logger.info("postponed counting error=%s", place(exception))
+            logger.info(
+                "postponed counting error=%s", error_location(exception))
 
     @classmethod
     def _merge(cls):

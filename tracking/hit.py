@@ -17,8 +17,10 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.sql import forget, lookup, one_of, row_table, statement
-from . import bot_rule as verdict
+from ..common.orm import clear_cache
+from ..common.sql import cached_query, in_keys, scalar_subquery, values_table
+from . import bot_rule
+from .retention import HitRetention
 from .user_agent import address_part, agent_family
 
 _SLICE = 500
@@ -45,7 +47,7 @@ def quarantine():
 
 def limits():
     "Return the limits of the rules"
-    return verdict.Limits(
+    return bot_rule.Limits(
         seconds=_option('machine_seconds', 2),
         links=_option('machine_links', 3),
         burst=_option('machine_burst', 5))
@@ -60,10 +62,13 @@ class Row(NamedTuple):
     at: dt.datetime
     agent: Optional[str]
     # The one before, if it is judged again
-    verdict: Optional[str]
+    bot_rule: Optional[str]
 
 
-class Hit(ModelSQL, ModelView):
+class Hit(
+        HitRetention,
+        ModelSQL,
+        ModelView):
     """
     A request of a public URL, kept as it was.
 
@@ -210,7 +215,7 @@ class Hit(ModelSQL, ModelView):
         if reacts and cursor.rowcount:
             cls.schedule(record_activity)
 
-    @statement
+    @cached_query
     def _insertion(cls, gap, window, **values):
         "Return the INSERT of the values if they are worth another row"
         table, same = cls.__table__(), cls.__table__()
@@ -276,7 +281,7 @@ class Hit(ModelSQL, ModelView):
         now = dt.datetime.now()
         table = cls.__table__()
         record_activity = RecordActivity.__table__()
-        state = Coalesce(lookup(
+        state = Coalesce(scalar_subquery(
                 record_activity, record_activity.state,
                 record_activity.id == table.record_activity), '')
         return cls._rows(
@@ -312,17 +317,17 @@ class Hit(ModelSQL, ModelView):
                     & fields.SQL_OPERATORS['in'](
                         table.id, [h.id for h in sub_hits])
                     & table.kind.in_(sorted(cls._reaction_kinds()))
-                    & (Coalesce(table.verdict, '') != verdict.HUMAN)))
+                    & (Coalesce(table.verdict, '') != bot_rule.HUMAN)))
             RecordActivity.apply_hits(rows)
-        forget(cls)
+        clear_cache(cls)
 
     @classmethod
     def _rules(cls):
         "Return the list of the rules that judge, the first one wins"
-        return list(verdict.RULES)
+        return list(bot_rule.RULES)
 
     @classmethod
-    def settle(cls, rows):
+    def apply_classification(cls, rows):
         """
         Judge the rows and return those of humans.
 
@@ -333,18 +338,18 @@ class Hit(ModelSQL, ModelView):
             return []
         limits_, rules = limits(), cls._rules()
         verdicts = {
-            row.id: verdict.judge(case, limits_, rules)
+            row.id: bot_rule.classify(case, limits_, rules)
             for row, case in zip(rows, cls._cases(rows, limits_))}
         table = cls.__table__()
-        values = row_table(
+        values = values_table(
             [[id, *verdicts[id]] for id in sorted(verdicts)],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])
         Transaction().connection.cursor().execute(*table.update(
                 [table.verdict, table.reason, table.applied],
                 [values.column2, values.column3, True],
                 from_=[values],
-                where=one_of(table.id, values.column1, sorted(verdicts))))
-        humans = [r for r in rows if verdicts[r.id][0] == verdict.HUMAN]
+                where=in_keys(table.id, values.column1, sorted(verdicts))))
+        humans = [r for r in rows if verdicts[r.id][0] == bot_rule.HUMAN]
         cls._count_clicks(rows, humans)
         return humans
 
@@ -356,9 +361,9 @@ class Hit(ModelSQL, ModelView):
         delivered = RecordActivity.delivered(mails)
         links = {}
         for events in cls._events(rows, mails, limits.burst).values():
-            links.update(verdict.count_links(events, limits.burst))
+            links.update(bot_rule.count_links(events, limits.burst))
         for row in rows:
-            yield verdict.Case(
+            yield bot_rule.Case(
                 row.kind, row.at, row.agent,
                 delivered_at=delivered.get(row.record_activity),
                 links=links.get(row.id, 0))
@@ -379,7 +384,7 @@ class Hit(ModelSQL, ModelView):
                 & (table.at <= max(times) + margin)))
         events = defaultdict(list)
         for mail, *event in cursor:
-            events[mail].append(verdict.Event(*event))
+            events[mail].append(bot_rule.Event(*event))
         return events
 
     @classmethod

@@ -19,7 +19,7 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.sql import row_table
+from ..common.sql import values_table
 from ..exceptions import ActivityError
 
 __all__ = ['links_of', 'pattern']
@@ -221,8 +221,8 @@ class Activity(metaclass=PoolMeta):
         return opposites
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityLinkClick:
+    __slots__ = ()
 
     @classmethod
     def _events_of_hit(cls, row):
@@ -333,7 +333,7 @@ class Click(ModelSQL):
             if not keys:
                 continue
             new.update({k: times[k].replace(microsecond=0) for k in keys})
-            clicks = row_table(
+            clicks = values_table(
                 [[*k, new[k]] for k in sorted(keys)],
                 ['INTEGER', 'INTEGER', 'TIMESTAMP'])
             cursor.execute(*table.insert(

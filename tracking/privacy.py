@@ -5,18 +5,14 @@ Who is tracked, and how much.
 """
 
 from collections import defaultdict
-from functools import partial
 
-from trytond.i18n import gettext
-from trytond.model import ModelSQL, fields
+from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import lookup
-from ..exceptions import TrackingError
-from . import url as tracking
+from ..common.sql import scalar_subquery
 
 _SLICE = 500
 
@@ -67,59 +63,8 @@ class Scenario(metaclass=PoolMeta):
                         ]))
 
 
-class Activity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.activity'
-
-    @classmethod
-    def _tracked_events(cls):
-        "Return the set of the events that tell who did something"
-        return {'email_opened', 'email_clicked'}
-
-    @classmethod
-    def validate_fields(cls, activities, field_names):
-        super().validate_fields(activities, field_names)
-        cls.check_tracking(activities, field_names)
-
-    @classmethod
-    def check_tracking(cls, activities, field_names=None):
-        "Ensure that the event is known for each recipient"
-        if field_names and not (field_names & {'parent', 'event'}):
-            return
-        for activity in activities:
-            if activity.event not in cls._tracked_events():
-                continue
-            scenario = activity.root
-            if scenario.tracking != 'individually':
-                raise TrackingError(gettext(
-                        'marketing_automation.msg_activity_event_tracking',
-                        activity=activity.rec_name,
-                        event=cls._event_names()[activity.event][0],
-                        scenario=scenario.rec_name))
-
-    def how_tracked(self, record_activity):
-        "Return how the mail of the record activity is tracked"
-        target = record_activity.record.record
-        if not isinstance(target, ModelSQL) or target.id < 0:
-            # It has been deleted
-            return self.scenario.tracking
-        party = target.marketing_party
-        if party and party.marketing_do_not_track:
-            return 'none'
-        return self.scenario.tracking
-
-    def tracked_urls(self, record_activity):
-        how = self.how_tracked(record_activity)
-        if how == 'none':
-            return None, None
-        elif how == 'anonymously':
-            return (
-                partial(tracking.anonymous_click_url, self.id),
-                tracking.anonymous_open_url(self.id))
-        return super().tracked_urls(record_activity)
-
-
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityPrivacy:
+    __slots__ = ()
 
     @classmethod
     def apply_hits(cls, rows):
@@ -156,8 +101,10 @@ class RecordActivity(metaclass=PoolMeta):
             is_record = record.id == table.record
             rows = table.select(
                 table.id,
-                lookup(record, record.record, is_record).as_('target'),
-                lookup(record, record.scenario, is_record).as_('scenario'),
+                scalar_subquery(
+                    record, record.record, is_record).as_('target'),
+                scalar_subquery(
+                    record, record.scenario, is_record).as_('scenario'),
                 where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids)))
             cursor.execute(*rows.join(
                     scenario, condition=rows.scenario == scenario.id

@@ -11,12 +11,10 @@ import datetime as dt
 import logging
 
 import trytond.config as config
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.transaction import Transaction
 
 logger = logging.getLogger(__name__)
-
-_SLICE = 500
 
 
 def _before(name, default=None):
@@ -26,8 +24,8 @@ def _before(name, default=None):
         return dt.datetime.now() - dt.timedelta(days=days)
 
 
-class Hit(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.hit'
+class HitRetention:
+    __slots__ = ()
 
     @classmethod
     def clean(cls):
@@ -50,23 +48,3 @@ class Hit(metaclass=PoolMeta):
             emails = Email.clean_marketing(before)
         Pool().get('marketing.automation.counter').verify()
         logger.info("cleaned hits=%s emails=%s", hits, emails)
-
-
-class Email(metaclass=PoolMeta):
-    __name__ = 'ir.email'
-
-    @classmethod
-    def clean_marketing(cls, before):
-        "Remove what was logged before and return how many"
-        domain = [
-            ('create_date', '<', before),
-            ['OR',
-                ('marketing_automation_activity', '!=', None),
-                ('marketing_automation_record', '!=', None),
-                ],
-            ]
-        count = 0
-        while emails := list(cls.search(domain, limit=_SLICE, order=[])):
-            cls.delete(emails)
-            count += len(emails)
-        return count

@@ -14,7 +14,7 @@ import functools
 import hashlib
 import hmac
 
-__all__ = ['seal', 'seal_text', 'unseal', 'unseal_text']
+__all__ = ['encode', 'encode_text', 'decode', 'decode_text']
 
 _TAG = 12
 # With the kind and the slashes of the URL it makes 40 characters
@@ -67,7 +67,7 @@ def _tag(key, kind, payload):
     return hmac.digest(key, kind.encode() + payload, hashlib.sha256)[:_TAG]
 
 
-def _seal(number, key, kind, payload):
+def _encode(number, key, kind, payload):
     mac, encryption = _derive(key)
     tag = _tag(mac, kind, payload)
     token = base64.urlsafe_b64encode(
@@ -75,27 +75,27 @@ def _seal(number, key, kind, payload):
     return token.decode('ascii').rstrip('=')
 
 
-def seal(number, key, kind, numbers):
+def encode(number, key, kind, numbers):
     """
     Return the token of the positive numbers.
 
     :param number: the number of the key, less than 256.
     """
-    token = _seal(number, key, kind, _pack(numbers))
+    token = _encode(number, key, kind, _pack(numbers))
     if not all(n > 0 for n in numbers) or len(token) > _TOKEN:
         raise ValueError("numbers out of range")
     return token
 
 
-def seal_text(number, key, kind, numbers, text):
+def encode_text(number, key, kind, numbers, text):
     "Return the token of the positive numbers and the text"
-    token = _seal(number, key, kind, _pack(numbers) + text.encode('utf-8'))
+    token = _encode(number, key, kind, _pack(numbers) + text.encode('utf-8'))
     if not all(n > 0 for n in numbers) or len(token) > _TEXT_TOKEN:
         raise ValueError("numbers or text out of range")
     return token
 
 
-def _unseal(keys, kind, token, size):
+def _decode(keys, kind, token, size):
     "Return the payload of the token or None if it is not genuine"
     if len(token) > size:
         return None
@@ -116,13 +116,13 @@ def _unseal(keys, kind, token, size):
     return payload
 
 
-def unseal(keys, kind, token):
+def decode(keys, kind, token):
     """
     Return the numbers of the token or None if it is not genuine.
 
     :param keys: a dictionary of the keys by their number.
     """
-    payload = _unseal(keys, kind, token, _TOKEN)
+    payload = _decode(keys, kind, token, _TOKEN)
     if payload is None:
         return None
     numbers = _unpack(payload)
@@ -131,9 +131,9 @@ def unseal(keys, kind, token):
     return numbers
 
 
-def unseal_text(keys, kind, token, count):
+def decode_text(keys, kind, token, count):
     "Return so many numbers and the text of the token or None (see unseal)"
-    payload = _unseal(keys, kind, token, _TEXT_TOKEN)
+    payload = _decode(keys, kind, token, _TEXT_TOKEN)
     if payload is None:
         return None
     numbers = _unpack(payload)[:count]

@@ -10,19 +10,19 @@ from sql import Null
 from sql.conditionals import Coalesce
 
 from trytond.model import Index, fields
-from trytond.pool import Pool, PoolMeta
+from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ...common.sql import forget
+from ...common.orm import clear_cache
 from ...consent.suppression import normalize, soft_limit
 
 _DETAIL = 250
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityBounce:
+    __slots__ = ()
 
     email_address = fields.Char(
         "E-Mail Address", readonly=True,
@@ -103,7 +103,7 @@ class RecordActivity(metaclass=PoolMeta):
                 & ~Coalesce(table.email_bounce, '').in_(former)))
         if not cursor.rowcount:
             return
-        forget(cls)
+        clear_cache(cls)
         cls.apply_events([(id_, 'email_bounced', at)])
         if hard:
             cls._suppress(id_, 'hard_bounce', at, detail)

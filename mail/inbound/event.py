@@ -16,7 +16,8 @@ from trytond.model import ModelView, dualmethod, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, inactive_records
 
-from ...common.sql import forget, found, statement
+from ...common.orm import clear_cache
+from ...common.sql import cached_query, exists_by_index
 from ...exceptions import ActivityError
 
 REPLIED = 'email_replied'
@@ -83,8 +84,8 @@ class Activity(metaclass=PoolMeta):
                         activity=activity.rec_name))
 
 
-class RecordActivity(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.record.activity'
+class RecordActivityEvent:
+    __slots__ = ()
 
     email_replied = fields.Boolean("E-Mail Replied", readonly=True)
     email_replied_at = fields.DateTime("E-Mail Replied at", readonly=True)
@@ -144,9 +145,9 @@ class RecordActivity(metaclass=PoolMeta):
                 cls.apply_events([(id_, UNSUBSCRIBED, at)])
             else:
                 cls._happen(UNSUBSCRIBED, {(id_,): at})
-                forget(cls)
+                clear_cache(cls)
 
-    @statement
+    @cached_query
     def _last_mail(cls, record):
         "Return the query of the id and whether something follows the event"
         Activity = Pool().get('marketing.automation.activity')
@@ -155,7 +156,7 @@ class RecordActivity(metaclass=PoolMeta):
         return table.join(
             activity, condition=table.activity == activity.id).select(
             table.id,
-            found(
+            exists_by_index(
                 child,
                 (child.parent == Concat(f'{Activity.__name__},', activity.id))
                 & (child.event == UNSUBSCRIBED)),
@@ -204,7 +205,7 @@ class RecordActivity(metaclass=PoolMeta):
                             ])
         return spared
 
-    @statement
+    @cached_query
     def _unsubscribed_activities(cls):
         table = Pool().get('marketing.automation.activity').__table__()
         return table.select(table.id, where=table.event == UNSUBSCRIBED)

@@ -16,8 +16,8 @@ from trytond import backend
 from trytond.pool import Pool, PoolMeta
 from trytond.transaction import TransactionError, without_check_access
 
-from ...tracking import url as tracking
-from .. import return_path as verp
+from ...tracking import url
+from .. import return_path
 from . import message as notification
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _inbound_mail(cls, notice):
         "Return the id of the mail which the notice is about"
-        id_ = verp.find(notice.addresses)
+        id_ = return_path.find(notice.addresses)
         if id_ and cls.search([('id', '=', id_)], limit=1):
             return id_
         for id_ in cls.of_message_ids(notice.message_ids):
@@ -170,7 +170,7 @@ class RecordActivity(metaclass=PoolMeta):
     @classmethod
     def _inbound_unsubscribe(cls, notice, now):
         Consent = Pool().get('marketing.automation.consent')
-        ids = tracking.decode(tracking.UNSUBSCRIBE, notice.token)
+        ids = url.decode(url.UNSUBSCRIBE, notice.token)
         if ids:
             record, _ = ids
             Consent.stop(record, 'scenario', 'email')

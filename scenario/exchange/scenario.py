@@ -15,9 +15,12 @@ from .exporter import Exporter
 from .fields import base_language, error
 from .format import FormatError, dumps, loads
 from .importer import Importer
+from .template_wizard import ScenarioTemplate
 
 
-class Scenario(metaclass=PoolMeta):
+class Scenario(
+        ScenarioTemplate,
+        metaclass=PoolMeta):
     __name__ = 'marketing.automation.scenario'
 
     @classmethod

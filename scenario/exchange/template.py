@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .format import loads
 
-__all__ = ['Blueprint', 'blueprints', 'localized', 'safe_url']
+__all__ = ['ScenarioTemplate', 'scenario_templates', 'localized', 'safe_url']
 
 _FOLDER = Path(__file__).parent / 'templates'
 # A name in braces that is no expression of a template
@@ -47,9 +47,9 @@ def safe_url(url):
 
 
 @lru_cache(maxsize=1)
-def blueprints():
+def scenario_templates():
     "Return the dictionary of the blueprints by name, in their order"
-    found = [Blueprint(path) for path in sorted(_FOLDER.glob('*.json'))
+    found = [ScenarioTemplate(path) for path in sorted(_FOLDER.glob('*.json'))
         if not path.name.startswith('_')]
     return {b.name: b for b in sorted(found, key=lambda b: b.rank)}
 
@@ -65,7 +65,7 @@ def _words():
         (_FOLDER / '_words.json').read_text(encoding='utf-8'))
 
 
-class Blueprint:
+class ScenarioTemplate:
     """
     A scenario to begin with.
 

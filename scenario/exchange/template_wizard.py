@@ -10,14 +10,14 @@ from trytond.transaction import Transaction, check_access, without_check_access
 from trytond.wizard import (
     Button, StateAction, StateTransition, StateView, Wizard)
 
-from ...exceptions import BlueprintError
-from .template import blueprints, localized, safe_url
+from ...exceptions import ScenarioTemplateError
+from .template import localized, safe_url, scenario_templates
 
 _DATES = {'date', 'datetime', 'timestamp'}
 
 
-class Scenario(metaclass=PoolMeta):
-    __name__ = 'marketing.automation.scenario'
+class ScenarioTemplate:
+    __slots__ = ()
 
     @classmethod
     def from_template(cls, name, values):
@@ -30,10 +30,10 @@ class Scenario(metaclass=PoolMeta):
         :raises BlueprintError: if it can not be used here, or a value is
             missing or wrong.
         """
-        blueprint = blueprints()[name]
+        blueprint = scenario_templates()[name]
         missing = cls.missing_modules(blueprint)
         if missing:
-            raise BlueprintError(gettext(
+            raise ScenarioTemplateError(gettext(
                     'marketing_automation.msg_blueprint_modules',
                     template=localized(
                         blueprint.title, Transaction().language),
@@ -74,7 +74,7 @@ class Scenario(metaclass=PoolMeta):
         try:
             return safe_url(value), None
         except ValueError as exception:
-            raise BlueprintError(gettext(
+            raise ScenarioTemplateError(gettext(
                     'marketing_automation.msg_blueprint_url',
                     url=value or '')) from exception
 
@@ -150,7 +150,7 @@ class Scenario(metaclass=PoolMeta):
 
 
 def _missing(blueprint, need):
-    return BlueprintError(gettext(
+    return ScenarioTemplateError(gettext(
             'marketing_automation.msg_blueprint_missing',
             need=localized(blueprint.needs[need], Transaction().language)))
 
@@ -158,7 +158,8 @@ def _missing(blueprint, need):
 def _needing(*needs):
     "Return the names of the templates that need any of these"
     return [
-        b.name for b in blueprints().values() if set(needs) & b.needs.keys()]
+        t.name for t in scenario_templates().values()
+        if set(needs) & t.needs.keys()]
 
 
 def _states(need, required=False):
@@ -196,7 +197,7 @@ class TemplateStart(ModelView):
         language = Transaction().language
         return [
             (b.name, localized(b.title, language))
-            for b in blueprints().values()]
+            for b in scenario_templates().values()]
 
     @classmethod
     def default_templates(cls):
@@ -208,7 +209,7 @@ class TemplateStart(ModelView):
                 'needs': '\n'.join(
                     localized(n, language) for n in b.needs.values()),
                 'missing': ', '.join(Scenario.missing_modules(b)),
-                } for b in blueprints().values()]
+                } for b in scenario_templates().values()]
 
 
 class TemplateParameters(ModelView):
@@ -240,7 +241,7 @@ class TemplateParameters(ModelView):
     @fields.depends('template')
     def get_date_fields(self):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = blueprints().get(self.template)
+        blueprint = scenario_templates().get(self.template)
         if not blueprint or 'date_field' not in blueprint.needs:
             return [(None, "")]
         return [(None, "")] + Scenario.template_dates(blueprint)
@@ -280,10 +281,10 @@ class FromTemplate(Wizard):
 
     def transition_choose(self):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = blueprints()[self.start.template]
+        blueprint = scenario_templates()[self.start.template]
         missing = Scenario.missing_modules(blueprint)
         if missing:
-            raise BlueprintError(gettext(
+            raise ScenarioTemplateError(gettext(
                     'marketing_automation.msg_blueprint_modules',
                     template=localized(
                         blueprint.title, Transaction().language),
@@ -295,7 +296,7 @@ class FromTemplate(Wizard):
 
     def default_parameters(self, fields):
         language = Transaction().language
-        blueprint = blueprints()[self.start.template]
+        blueprint = scenario_templates()[self.start.template]
         return {
             'template': blueprint.name,
             'description': localized(blueprint.description, language),
@@ -318,7 +319,7 @@ class FromTemplate(Wizard):
 
     def do_open_(self, action):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = blueprints()[self.start.template]
+        blueprint = scenario_templates()[self.start.template]
         scenario = Scenario.from_template(blueprint.name, {
                 need: getattr(self.parameters, need, None)
                 for need in blueprint.needs})

@@ -1,0 +1,14 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from trytond.pool import PoolMeta
+
+from .layout_preview import LayoutPreview
+from .visual_editor import LayoutVisualEditor
+
+
+class Layout(
+        LayoutVisualEditor,
+        LayoutPreview,
+        metaclass=PoolMeta):
+    __name__ = 'marketing.automation.layout'

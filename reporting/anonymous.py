@@ -1,0 +1,13 @@
+# This file is part of Tryton.  The COPYRIGHT file at the top level of
+# this repository contains the full copyright notices and license terms.
+
+from trytond.pool import Pool
+
+
+class CounterAnonymous:
+    __slots__ = ()
+
+    @classmethod
+    def sources(cls):
+        return super().sources() + [
+            Pool().get('marketing.automation.tally')]
