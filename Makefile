@@ -3,7 +3,7 @@ PYTHON ?= python3
 # Series of Tryton and databases, as lists: make test SERIES="8.0 8.2"
 SERIES ?= 8.0
 DATABASE ?= sqlite postgresql
-# A part of the suite: make test TEST=tests.test_tracking ARGS="-k click -f"
+# A part of the suite: make test TEST=tests.tracking.test_url ARGS="-k click -f"
 TEST ?=
 ARGS ?=
 

@@ -120,5 +120,5 @@ def serve_http(port):
 
 
 def smtp_server(port):
-    from trytond.modules.marketing_automation.tests.smtp import SMTPServer
+    from trytond.modules.marketing_automation.tests.mail.smtp import SMTPServer
     return SMTPServer(port=port)

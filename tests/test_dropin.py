@@ -16,8 +16,9 @@ from trytond.tests.test_tryton import drop_db, with_transaction
 from ..mail import draft
 from ..mixin import MarketingAutomationMixin
 from ..tracking import url
+from .common.upgrade import (
+    ACTIVITY, RECORD, RECORD_ACTIVITY, SCENARIO, UNSUBSCRIBED)
 from .tools import activate_all, configured
-from .upgrade import ACTIVITY, RECORD, RECORD_ACTIVITY, SCENARIO, UNSUBSCRIBED
 
 CONTEXT = 'marketing.automation.reporting.context'
 REPORTING_SCENARIO = 'marketing.automation.reporting.scenario'

@@ -17,7 +17,7 @@ from ..tracking.url import (
     CLICK, OPEN, PERSONAL_CLICK, UNSUBSCRIBE, anonymous_click_url, base,
     click_url, encode)
 from .test_statements import executed
-from .test_tracking import configure, count_hits, create_record_activity
+from .tracking.test_url import configure, count_hits, create_record_activity
 
 BASE = '/m/' + Base64Converter(None).to_url(DB_NAME)
 TARGET = 'https://shop.example/path?a=1&b=2#c'

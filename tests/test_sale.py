@@ -8,7 +8,7 @@ from trytond import backend
 from trytond.modules.marketing_automation.exceptions import DomainError
 from trytond.pool import Pool
 
-from .sales import SalesTestCase
+from .common.sales import SalesTestCase
 
 
 class SaleTestCase(SalesTestCase):

@@ -14,7 +14,7 @@ from trytond.tests.test_tryton import (
     activate_module, drop_db, with_transaction)
 from trytond.transaction import Transaction
 
-from .crowd import create_crowd
+from .common.crowd import create_crowd
 from .tools import BASE, configured
 
 FEW, MANY = 10, 100

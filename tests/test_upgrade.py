@@ -4,7 +4,7 @@ import re
 import unittest
 from contextlib import ExitStack
 
-from . import upgrade
+from .common import upgrade
 
 # The tables that hold no data from XML
 CONTENT = re.compile(

@@ -16,7 +16,7 @@ from trytond.tests.tools import set_user
 from trytond.transaction import Transaction
 from trytond.wsgi import app
 
-from .smtp import SMTPServer
+from .mail.smtp import SMTPServer
 
 BASE = 'https://marketing.example.com'
 
