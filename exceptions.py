@@ -123,3 +123,8 @@ class SendMeError(UserError):
 
 class PreflightError(UserError):
     "The scenario can not run as it is"
+
+
+# The names that were documented before
+CourierError = TransportError
+BlueprintError = ScenarioTemplateError

@@ -11,7 +11,8 @@ from .common.access import Access
 from .common.domain import check_fields
 
 __all__ = [
-    'CompanyTargetMixin', 'MarketingAutomationMixin', 'TargetReferenceMixin']
+    'CompanyTargetMixin', 'MarketingAutomationMixin', 'TargetMixin',
+    'TargetReferenceMixin']
 
 
 class MarketingAutomationMixin(Model):
@@ -220,3 +221,7 @@ class TargetReferenceMixin:
     def get_models(self):
         Scenario = Pool().get('marketing.automation.scenario')
         return Scenario.get_models()
+
+
+# The name of before
+TargetMixin = TargetReferenceMixin

@@ -14,8 +14,9 @@ import datetime as dt
 from typing import Any, NamedTuple, Optional
 
 __all__ = [
-    'TransportUnavailable', 'Outcome', 'OutgoingMessage', 'RollbackNeeded',
-    'done', 'skipped', 'cancelled', 'expired', 'failed', 'postponed', 'until']
+    'CourierAway', 'Outcome', 'OutgoingMessage', 'Parcel', 'RollbackNeeded',
+    'TransportUnavailable', 'Undone', 'cancelled', 'done', 'expired', 'failed',
+    'postponed', 'skipped', 'until']
 
 
 class TransportUnavailable(Exception):
@@ -114,3 +115,9 @@ def postponed(reason, detail=None, delay=None):
 def until(at, reason):
     "Let it wait for the time, without a try"
     return Outcome('waiting', reason, at=at)
+
+
+# The names that were documented before
+Parcel = OutgoingMessage
+CourierAway = TransportUnavailable
+Undone = RollbackNeeded
