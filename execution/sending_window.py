@@ -12,7 +12,7 @@ from sql import Literal
 import trytond.config as config
 from trytond.cache import Cache
 from trytond.i18n import gettext
-from trytond.model import Model, fields
+from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.tools import timezone
@@ -70,7 +70,7 @@ class Window(NamedTuple):
             timezone.UTC).replace(tzinfo=None)
 
 
-class WindowMixin(Model):
+class WindowMixin:
     "The fields of the days and the hours"
     __slots__ = ()
 

@@ -16,7 +16,7 @@ from sql.conditionals import Case, Coalesce
 from sql.functions import DateTrunc
 from sql.operators import Concat
 
-from trytond.model import Index, Model, fields
+from trytond.model import Index, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
@@ -49,7 +49,7 @@ class _After:
         return self._model._fields[name].sql_cast(Literal(value))
 
 
-class Counted(Model):
+class Counted:
     "A row that knows as what it has been counted"
     __slots__ = ()
     # The name of the column of the subject, also the one of the counter

@@ -3,7 +3,7 @@
 
 from collections import Counter
 
-from trytond.model import Index, Model, fields
+from trytond.model import Index, fields
 from trytond.pool import Pool
 from trytond.pyson import Eval, If
 from trytond.transaction import Transaction
@@ -11,7 +11,7 @@ from trytond.transaction import Transaction
 from .report_activity import _RATES, _count, _rate, _states
 
 
-class Figures(Model):
+class Figures:
     "Show the figures of a reporting model on their subject"
     __slots__ = ()
     _reporting = None

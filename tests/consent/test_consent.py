@@ -150,7 +150,8 @@ class ConsentTestCase(unittest.TestCase):
         self.assertTrue(count)
         # What another transaction has let enter is not seen
         with patch(
-                'trytond.modules.marketing_automation.record.enter.found',
+                'trytond.modules.marketing_automation.record.enter'
+                '.exists_by_index',
                 lambda table, where: Literal(False)):
             self.assertEqual(Record.enter(scenario, dt.datetime.now()), 0)
         self.assertEqual(Record.search([], count=True), count)

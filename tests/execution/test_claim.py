@@ -23,7 +23,7 @@ HOLDER = """
 import sys, time
 import trytond.config as config
 from trytond.transaction import Transaction
-from trytond.modules.marketing_automation import claim
+from trytond.modules.marketing_automation.execution import claim
 
 config.set('database', 'uri', sys.argv[1])
 config.set('database', 'path', sys.argv[2])
