@@ -27,5 +27,5 @@ and ``execution``.  It never renders a template nor sends anything, and a
 request costs it one statement.
 
 To add a rule for bots: a function in ``bot_rule.py``, its place in
-``hit.Hit._rules`` and its reason in the field ``reason`` of ``Hit``.
+``bot_rule.RULES`` and its reason in the field ``reason`` of ``Hit``.
 """
