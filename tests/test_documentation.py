@@ -335,6 +335,24 @@ class DocumentationTestCase(unittest.TestCase):
         self.assertTrue(journey)
         self.assertTrue(all(name.endswith('.py') for name, _ in journey))
 
+    def test_hooks(self):
+        "Test that what is said to extend a hook does"
+        rows = re.split(r'\n   \* - ', self.read('design/hooks.rst'))
+        extended = set()
+        for row in rows:
+            hook, *cells = re.split(r'\n     - ', row)
+            methods = {
+                name.split('.')[1] for _, name in PATH.findall(hook)
+                if '.' in name}
+            if len(cells) != 3 or not methods:
+                continue
+            for name, _ in PATH.findall(cells[1]):
+                with self.subTest(methods=methods, file=name):
+                    self.assertTrue(methods & {
+                            n.split('.')[-1] for n in defined(ROOT / name)})
+                    extended |= methods
+        self.assertLess({'still_sending', '_event_names'}, extended)
+
     def test_former_names(self):
         "Test that only one chapter uses the former names"
         for path in [*ROOT.glob('*.rst'), *DOC.rglob('*.rst')]:
