@@ -1,5 +1,15 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Scenarios: their fields, their workflow, and how records enter and run.
+
+From here the way leads to the other models of the heart: *Activity*, a step
+of a scenario, is in ``scenario/activity.py``, *Record*, a target inside a
+scenario, in ``record/record.py``, and *Record Activity*, an activity for a
+record with its state, in ``record/record_activity.py``.  What is due is
+executed from ``execution/run.py``.  What another room adds to a scenario is
+in its file ``scenario.py``.
+"""
 
 import datetime as dt
 import json

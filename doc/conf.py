@@ -2,11 +2,18 @@
 # this repository contains the full copyright notices and license terms.
 "The configuration of Sphinx: sphinx-build -W doc build/doc"
 
+import ast
 from configparser import ConfigParser
 from pathlib import Path
 
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+ROOT = Path(__file__).resolve().parent.parent
+
 _config = ConfigParser()
-_config.read(Path(__file__).resolve().parent.parent / 'tryton.cfg')
+_config.read(ROOT / 'tryton.cfg')
 
 project = 'trytond-marketing-automation'
 author = "Marketing Automation contributors"
@@ -30,3 +37,26 @@ html_theme_options = {
     'fixed_sidebar': True,
     }
 html_show_sourcelink = False
+
+
+class Room(Directive):
+    """
+    The docstring of a room, read without an import of it.
+
+    Its argument is the folder of the room, ``.`` for the module itself.
+    """
+    required_arguments = 1
+
+    def run(self):
+        path = ROOT / self.arguments[0] / '__init__.py'
+        self.state.document.settings.env.note_dependency(str(path))
+        text = ast.get_docstring(
+            ast.parse(path.read_text(encoding='utf-8')))
+        node = nodes.container()
+        self.state.nested_parse(
+            StringList(text.splitlines(), source=str(path)), 0, node)
+        return node.children
+
+
+def setup(app):
+    app.add_directive('room', Room)

@@ -3,6 +3,7 @@
 import ast
 import re
 import unittest
+from functools import cache
 from pathlib import Path
 
 from trytond.modules import get_module_register
@@ -11,6 +12,18 @@ ROOT = Path(__file__).resolve().parent.parent
 DOC = ROOT / 'doc'
 # What is documented of a model, by the room of its register
 KINDS = {'model', 'wizard', 'report'}
+# A room imports from those before it
+ROOMS = [
+    'common', 'template', 'scenario', 'record', 'audience', 'execution',
+    'tracking', 'consent', 'mail', 'sms', 'action', 'reporting', 'check']
+# The rooms inside of others
+INNER = ['scenario/exchange', 'mail/inbound']
+# What is the same as another name, is written in one chapter only
+FORMER = [
+    'BlueprintError', 'CourierAway', 'CourierError', 'Parcel', 'TargetMixin',
+    'Undone']
+# A file, or what is in it: ``record/record.py: Record.end``
+PATH = re.compile(r'``(\w[\w./]*(?:\.[a-z]+|/))(?::\s+([\w.]+))?``')
 
 
 def trees():
@@ -21,6 +34,35 @@ def trees():
             if init.parent.name != 'tests')]):
         if path.name != 'setup.py':
             yield ast.parse(path.read_text(encoding='utf-8'))
+
+
+def docstring(room):
+    "Return the docstring of the room, a folder"
+    return ast.get_docstring(ast.parse(
+            (ROOT / room / '__init__.py').read_text(encoding='utf-8')))
+
+
+def names(node):
+    "Yield the dotted names that the file, or the class, defines"
+    for node in node.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield node.name
+        for target in getattr(node, 'targets', []):
+            yield ast.unparse(target)
+        if isinstance(node, ast.ClassDef):
+            for name in names(node):
+                yield f'{node.name}.{name}'
+
+
+@cache
+def defined(path):
+    "Return the set of the dotted names that the file defines"
+    return set(names(ast.parse(path.read_text(encoding='utf-8'))))
+
+
+def exists(path, name=None):
+    "Return if there is the path and what is named in it"
+    return path.exists() and (not name or name in defined(path))
 
 
 def texts(node):
@@ -210,6 +252,120 @@ class DocumentationTestCase(unittest.TestCase):
                     continue
                 missing |= {f'{kind}-{model}'} - sections
         self.assertEqual(missing, set())
+
+    def test_rooms(self):
+        "Test that each room tells what it is and names its files"
+        for room in [*ROOMS, *INNER, '.']:
+            text = docstring(room)
+            path = ROOT / room
+            with self.subTest(room=room):
+                start, = re.findall(
+                    r'Start\s+reading\s+at\s+``(\w+)\.([\w.]+)``', text)
+                self.assertTrue(exists(path / f'{start[0]}.py', start[1]))
+                self.assertEqual(
+                    {n for line in re.findall(
+                            r'^- (``.+``):', text, re.MULTILINE)
+                        for n in re.findall(r'``(\w+\.py)``', line)},
+                    {p.name for p in path.glob('*.py')}
+                    - {'__init__.py', 'setup.py'})
+            for name in re.findall(r'``([\w/]+\.(?:py|xml|html))``', text):
+                with self.subTest(room=room, name=name):
+                    self.assertTrue(
+                        (path / name).exists() or (ROOT / name).exists())
+            for stem, name in re.findall(r'``([a-z_]+)\.([\w.]+)``', text):
+                if (not (path / f'{stem}.{name}').exists()
+                        and (path / f'{stem}.py').exists()):
+                    with self.subTest(room=room, name=f'{stem}.{name}'):
+                        self.assertTrue(exists(path / f'{stem}.py', name))
+
+    def test_rooms_map(self):
+        "Test that the map has the rooms in their order, and all of them"
+        self.assertEqual(
+            re.findall(r'^- ``(\w+)``:', docstring('.'), re.MULTILINE), ROOMS)
+        self.assertEqual(set(ROOMS), {
+                p.parent.name for p in ROOT.glob('*/__init__.py')} - {'tests'})
+        for room in ROOMS:
+            self.assertIn(
+                f':doc:`{room} <design/{room}>`', self.read('design.rst'))
+
+    def test_rooms_imports(self):
+        "Test that a room tells the rooms from which it may import"
+        for i, room in enumerate(ROOMS):
+            told = re.findall(
+                r'It may import (.*?)[.;]', docstring(room), re.DOTALL)
+            with self.subTest(room=room):
+                self.assertEqual(
+                    re.findall(r'``(\w+)``', ' '.join(told)), ROOMS[:i])
+
+    def test_rooms_pages(self):
+        "Test that each room has a page which shows its docstring"
+        pages = {
+            path.stem: re.findall(
+                r'^\.\. room:: (.+)$', path.read_text(encoding='utf-8'),
+                re.MULTILINE)
+            for path in (DOC / 'design').glob('*.rst')}
+        for room in ROOMS:
+            with self.subTest(room=room):
+                self.assertEqual(pages[room], [
+                        room, *(i for i in INNER if i.startswith(room))])
+        self.assertEqual(pages['front'], ['.'])
+
+    def test_names(self):
+        "Test that there are the files and functions that are named"
+        for path in [*ROOT.glob('*.rst'), *DOC.rglob('*.rst')]:
+            for name, inside in PATH.findall(
+                    path.read_text(encoding='utf-8')):
+                if '/' not in name and not name.endswith(
+                        ('.py', '.xml', '.cfg')):
+                    # An option, an address…
+                    continue
+                with self.subTest(path=path.name, name=name, inside=inside):
+                    self.assertTrue(exists(ROOT / name, inside))
+
+    def test_doors(self):
+        "Test that each task has one door, and the journey only functions"
+        text = self.read('design/change.rst')
+        doors = re.findall(
+            r'^   \* - .+\n     - (.+)\n', text, re.MULTILINE)[1:]
+        self.assertEqual(len(doors), 12)
+        for door in doors:
+            with self.subTest(door=door):
+                self.assertRegex(door, PATH)
+        journey = PATH.findall(self.read('design/journey.rst'))
+        self.assertTrue(journey)
+        self.assertTrue(all(name.endswith('.py') for name, _ in journey))
+
+    def test_hooks(self):
+        "Test that what is said to extend a hook does"
+        rows = re.split(r'\n   \* - ', self.read('design/hooks.rst'))
+        extended = set()
+        for row in rows:
+            hook, *cells = re.split(r'\n     - ', row)
+            methods = {
+                name.split('.')[1] for _, name in PATH.findall(hook)
+                if '.' in name}
+            if len(cells) != 3 or not methods:
+                continue
+            for name, _ in PATH.findall(cells[1]):
+                with self.subTest(methods=methods, file=name):
+                    self.assertTrue(methods & {
+                            n.split('.')[-1] for n in defined(ROOT / name)})
+                    extended |= methods
+        self.assertLess({'still_sending', '_event_names'}, extended)
+
+    def test_former_names(self):
+        "Test that only one chapter uses the former names"
+        for path in [*ROOT.glob('*.rst'), *DOC.rglob('*.rst')]:
+            text = path.read_text(encoding='utf-8')
+            if path == DOC / 'reference.rst':
+                before, _, after = text.partition('.. _Former names:')
+                chapter, rest = after.split('.. _XML ids:')
+                text = before + rest
+                for name in FORMER:
+                    self.assertEqual(chapter.count(f'``{name}``'), 1)
+            with self.subTest(path=path.name):
+                self.assertEqual(re.findall(
+                        r'\b(?:%s)\b' % '|'.join(FORMER), text), [])
 
     def test_documents(self):
         "Test that the documentation has its layout and its pictures"
