@@ -15,8 +15,8 @@ PACKAGE = 'trytond/modules/marketing_automation/'
 # What is of use only in a checkout
 CHECKOUT = {
     'benchmarks', 'demo', 'doc', 'scripts', 'ui',
-    'CHANGELOG', 'COPYRIGHT', 'LICENSE', 'MANIFEST.in', 'Makefile',
-    'README.rst', 'pyproject.toml', 'setup.py', 'tox.ini'}
+    'CHANGELOG', 'CONTRIBUTING.rst', 'COPYRIGHT', 'LICENSE', 'MANIFEST.in',
+    'Makefile', 'README.rst', 'pyproject.toml', 'setup.py', 'tox.ini'}
 
 
 def tracked():
