@@ -133,13 +133,13 @@ class Email(MarketingAutomationMixin, metaclass=PoolMeta):
     def marketing_address_domain(cls, suppressed=False):
         if not suppressed:
             return []
-        Suppression = Pool().get('marketing.automation.suppression')
+        Party = Pool().get('party.party')
         table = cls.__table__()
         return [
             ('id', 'in', table.select(
                     table.id,
                     where=Lower(table.email).in_(
-                        Suppression.addresses_query()))),
+                        Party.marketing_suppressed_query()))),
             ]
 
     @classmethod
