@@ -141,9 +141,10 @@ class MarketingAutomationMixin(Model):
 
         It agrees with :meth:`marketing_emails`.
         """
-        Suppression = Pool().get('marketing.automation.suppression')
+        Party = Pool().get('party.party')
         return [
-            ('marketing_party', 'in', Suppression.parties_query(suppressed))]
+            ('marketing_party', 'in', Party.marketing_email_query(suppressed)),
+            ]
 
     @classmethod
     def marketing_fill(cls, records):

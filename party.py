@@ -3,12 +3,13 @@
 
 import datetime as dt
 
-from sql import Literal, Select
+from sql import Literal, Select, Window
+from sql.functions import Lower, RowNumber, Trim
 from sql.operators import Exists
 
 from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import Transaction
+from trytond.transaction import Transaction, active_records
 
 from .common.orm import browse, clear_cache
 from .common.sql import cached_query
@@ -113,6 +114,40 @@ class Party(MarketingAutomationMixin, metaclass=PoolMeta):
             mechanism.value = value
             result[party] = mechanism
         return result
+
+    @classmethod
+    def marketing_email_query(cls, suppressed=False):
+        """
+        Return the SQL query of the ids of the parties with an e-mail address
+        or of those to whose address, the first one, nothing is sent.
+        """
+        Mechanism = Pool().get('party.contact_mechanism')
+        table = Mechanism.__table__()
+        with active_records():
+            emails = Mechanism.search(
+                [('type', '=', 'email')], order=[], query=True)
+        first = table.select(
+            table.party.as_('party'),
+            table.value.as_('value'),
+            RowNumber(window=Window(
+                    [table.party],
+                    order_by=[
+                        table.sequence.asc.nulls_first, table.id.asc],
+                    )).as_('rank'),
+            where=table.id.in_(emails))
+        where = first.rank == 1
+        if suppressed:
+            where &= Lower(Trim(first.value)).in_(
+                cls.marketing_suppressed_query())
+        return first.select(first.party, where=where)
+
+    @classmethod
+    def marketing_suppressed_query(cls):
+        """
+        Return the SQL query of the addresses, in lower case, to which nothing
+        is sent.
+        """
+        raise NotImplementedError
 
 
 class PartyUnsubscribedScenario(ModelSQL):

@@ -133,13 +133,13 @@ class Email(MarketingAutomationMixin, metaclass=PoolMeta):
     def marketing_address_domain(cls, suppressed=False):
         if not suppressed:
             return []
-        Suppression = Pool().get('marketing.automation.suppression')
+        Party = Pool().get('party.party')
         table = cls.__table__()
         return [
             ('id', 'in', table.select(
                     table.id,
                     where=Lower(table.email).in_(
-                        Suppression.addresses_query()))),
+                        Party.marketing_suppressed_query()))),
             ]
 
     @classmethod
@@ -174,31 +174,3 @@ class Email(MarketingAutomationMixin, metaclass=PoolMeta):
             # Who says no is not added again
             cls.write(removed, {'removed_by_scenario': False})
         return result or bool(removed)
-
-    @classmethod
-    def on_modification(cls, mode, emails, field_names=None):
-        super().on_modification(mode, emails, field_names=field_names)
-        if mode == 'create':
-            cls._log_subscription([e for e in emails if e.active])
-
-    @classmethod
-    def on_write(cls, emails, values):
-        callbacks = super().on_write(emails, values)
-        if 'active' in values:
-            changed = [
-                e.id for e in emails
-                if bool(e.active) != bool(values['active'])]
-            callbacks.append(
-                lambda: cls._log_subscription(cls.browse(changed)))
-        return callbacks
-
-    @classmethod
-    def _log_subscription(cls, emails):
-        "Keep the proof of what the parties have subscribed and left"
-        Consent = Pool().get('marketing.automation.consent')
-        Consent.log([{
-                    'party': email.marketing_party.id,
-                    'change': 'resumed' if email.active else 'stopped',
-                    'scope': 'list',
-                    'mailing_list': email.list_.id,
-                    } for email in emails if email.marketing_party])

@@ -30,6 +30,8 @@ def _audience(string, model, help):
 
 
 class ScenarioUse(AudienceUserMixin):
+    __slots__ = ()
+
     audience = _audience(
         "Audience", Eval('model', -1),
         "The records that enter the scenario.\n"

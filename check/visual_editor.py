@@ -96,10 +96,12 @@ class Editable:
 
 
 class LayoutVisualEditor(Editable):
+    __slots__ = ()
     _sources = {'html'}
 
 
 class ActivityVisualEditor(Editable):
+    __slots__ = ()
     _sources = {'email_template'}
 
     email_editable = fields.Function(

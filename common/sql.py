@@ -16,7 +16,7 @@ from trytond.transaction import Transaction
 
 __all__ = [
     'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
-    'scalar_subquery', 'to_date', 'values_table']
+    'scalar_subquery', 'to_date', 'values_table', 'write_rows']
 
 
 class cached_query:
@@ -188,6 +188,18 @@ def in_keys(column, key, keys):
     it would read all of it, as long as it has some ten thousands.
     """
     return fields.SQL_OPERATORS['in'](column, keys) & (column == key)
+
+
+def write_rows(table, where, values):
+    """
+    Write the values, a dictionary by the name of the column, on the rows of
+    the table that fulfill the clause, and return their number.
+    """
+    cursor = Transaction().connection.cursor()
+    cursor.execute(*table.update(
+            [getattr(table, n) for n in values], list(values.values()),
+            where=where))
+    return cursor.rowcount
 
 
 _SIZE = 100

@@ -56,6 +56,38 @@ class Consent(metaclass=PoolMeta):
             'unsubscribed', blocked=True)
 
 
+class Email(metaclass=PoolMeta):
+    __name__ = 'marketing.email'
+
+    @classmethod
+    def on_modification(cls, mode, emails, field_names=None):
+        super().on_modification(mode, emails, field_names=field_names)
+        if mode == 'create':
+            cls._log_subscription([e for e in emails if e.active])
+
+    @classmethod
+    def on_write(cls, emails, values):
+        callbacks = super().on_write(emails, values)
+        if 'active' in values:
+            changed = [
+                e.id for e in emails
+                if bool(e.active) != bool(values['active'])]
+            callbacks.append(
+                lambda: cls._log_subscription(cls.browse(changed)))
+        return callbacks
+
+    @classmethod
+    def _log_subscription(cls, emails):
+        "Keep the proof of what the parties have subscribed and left"
+        Consent = Pool().get('marketing.automation.consent')
+        Consent.log([{
+                    'party': email.marketing_party.id,
+                    'change': 'resumed' if email.active else 'stopped',
+                    'scope': 'list',
+                    'mailing_list': email.list_.id,
+                    } for email in emails if email.marketing_party])
+
+
 class Record(metaclass=PoolMeta):
     __name__ = 'marketing.automation.record'
 

@@ -6,9 +6,8 @@ The addresses to which nothing is sent, whatever the scenario.
 
 import datetime as dt
 
-from sql import Literal, Null, Window
+from sql import Literal, Null
 from sql.aggregate import Count
-from sql.functions import Lower, RowNumber, Trim
 
 import trytond.config as config
 from trytond.i18n import gettext
@@ -16,8 +15,7 @@ from trytond.model import Index, ModelSQL, ModelView, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
 from trytond.pyson import Bool, Eval, If
-from trytond.transaction import (
-    Transaction, active_records, without_check_access)
+from trytond.transaction import Transaction, without_check_access
 
 from ..common.address import AddressError, envelope_address
 from ..exceptions import SuppressionError
@@ -185,31 +183,6 @@ class Suppression(ModelSQL, ModelView):
         return table.select(table.address, where=table.undone_at == Null)
 
     @classmethod
-    def parties_query(cls, suppressed=False):
-        """
-        Return the SQL query of the ids of the parties with an e-mail address
-        or of those to whose address, the first one, nothing is sent.
-        """
-        Mechanism = Pool().get('party.contact_mechanism')
-        table = Mechanism.__table__()
-        with active_records():
-            emails = Mechanism.search(
-                [('type', '=', 'email')], order=[], query=True)
-        first = table.select(
-            table.party.as_('party'),
-            table.value.as_('value'),
-            RowNumber(window=Window(
-                    [table.party],
-                    order_by=[
-                        table.sequence.asc.nulls_first, table.id.asc],
-                    )).as_('rank'),
-            where=table.id.in_(emails))
-        where = first.rank == 1
-        if suppressed:
-            where &= Lower(Trim(first.value)).in_(cls.addresses_query())
-        return first.select(first.party, where=where)
-
-    @classmethod
     @without_check_access
     def suppress(cls, address, reason, at, record_activity=None, detail=None):
         "Suppress the address unless it already is"
@@ -258,6 +231,11 @@ class PartySuppression:
             "Suppressed E-Mail Addresses",
             help="The addresses of the party to which no scenario sends."),
         'get_marketing_suppressions')
+
+    @classmethod
+    def marketing_suppressed_query(cls):
+        return Pool().get(
+            'marketing.automation.suppression').addresses_query()
 
     @classmethod
     def get_marketing_suppressions(cls, parties, name):

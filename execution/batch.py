@@ -18,7 +18,7 @@ from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
 from ..common.sql import (
-    cached_query, in_keys, inline, scalar_subquery, values_table)
+    cached_query, in_keys, inline, scalar_subquery, values_table, write_rows)
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
@@ -346,17 +346,12 @@ class RecordActivityBatch:
         With a claim only what it is sending is written.
         """
         table = cls.__table__()
-        cursor = Transaction().connection.cursor()
         count = 0
         for sub_ids in grouped_slice(ids, _SLICE):
             where = fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
             if claim is not None:
                 where &= (table.claim == claim) & (table.state == 'sending')
-            cursor.execute(*table.update(
-                    [getattr(table, n) for n in values],
-                    list(values.values()),
-                    where=where))
-            count += cursor.rowcount
+            count += write_rows(table, where, values)
         return count
 
     @classmethod

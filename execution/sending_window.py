@@ -112,6 +112,8 @@ class WindowMixin:
 
 
 class ScenarioSendingWindow(WindowMixin):
+    __slots__ = ()
+
     timezone = fields.Selection(
         'get_timezones', "Time Zone", translate=False,
         help="The time zone of the days and hours.\n"
@@ -150,6 +152,8 @@ class ScenarioSendingWindow(WindowMixin):
 
 
 class ActivitySendingWindow(WindowMixin):
+    __slots__ = ()
+
     window = fields.Selection([
             ('scenario', "As the Scenario"),
             ('own', "Own Times"),

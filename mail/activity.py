@@ -193,8 +193,7 @@ class ActivityEmail:
 
     @classmethod
     def _tracked_events(cls):
-        "Return the set of the events that tell who did something"
-        return {'email_opened', 'email_clicked'}
+        return super()._tracked_events() | {'email_opened', 'email_clicked'}
 
     @classmethod
     def check_tracking(cls, activities, field_names=None):

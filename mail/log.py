@@ -36,9 +36,8 @@ class Sent(Wizard):
             ])
 
     def default_show(self, fields):
-        record_activity = self.record
-        if record_activity.__name__ == 'marketing.automation.story':
-            record_activity = record_activity.record_activity
+        # The row of a report has the one it is about
+        record_activity = getattr(self.record, 'record_activity', self.record)
         target = record_activity.record.target
         if not target:
             raise ScenarioError(gettext(

@@ -19,7 +19,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import exists_by_index
+from ..common.sql import exists_by_index, write_rows
 from ..common.transaction import run_with_retry
 
 _SLICE = 500
@@ -108,36 +108,29 @@ class RecordComplete:
         since = now - dt.timedelta(days=completion_days())
         count = 0
         for sub_ids in grouped_slice(sorted(ids), _SLICE):
-            sub_ids = list(sub_ids)
-
-            def is_over(table):
-                expected = RecordActivity.__table__()
-                return (
-                    fields.SQL_OPERATORS['in'](table.id, sub_ids)
-                    & cls.is_active(table)
-                    & ~exists_by_index(
-                        expected,
-                        (expected.record == table.id)
-                        & RecordActivity.is_expected(expected, since)))
-
+            table, expected = cls.__table__(), RecordActivity.__table__()
+            is_over = (
+                fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
+                & cls.is_active(table)
+                & ~exists_by_index(
+                    expected,
+                    (expected.record == table.id)
+                    & RecordActivity.is_expected(expected, since)))
             count += cls._write(
-                is_over, {'end_reason': 'completed', 'ended_at': now})
+                table, is_over, {'end_reason': 'completed', 'ended_at': now})
         if count:
             clear_cache(cls)
         return count
 
     @classmethod
-    def _write(cls, where, values):
+    def _write(cls, table, where, values):
         """
-        Write the values, a dictionary by name, on the rows of the condition,
-        a function of the table, and return their number.
+        Write the values, a dictionary by name, on the rows of the table that
+        fulfill the clause, and return their number.
+
+        An extension may add values and narrow the clause.
         """
-        table = cls.__table__()
-        cursor = Transaction().connection.cursor()
-        cursor.execute(*table.update(
-                [getattr(table, n) for n in values], list(values.values()),
-                where=where(table)))
-        return cursor.rowcount
+        return write_rows(table, where, values)
 
     @classmethod
     def complete_all(cls):

@@ -21,7 +21,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import cached_query, inline, to_date
+from ..common.sql import cached_query, inline, to_date, write_rows
 from ..tracking.counter import FOLD
 
 _SLICE = 500
@@ -166,33 +166,31 @@ class Counted:
         return query
 
     @classmethod
-    def _write_counted(cls, where, values):
+    def _write_counted(cls, table, where, values, write=write_rows):
         """
-        Write the values, a dictionary by name, on the rows of the condition,
-        a function of the table, count them at once and return their number.
+        Write the values, a dictionary by name, on the rows of the table that
+        fulfill the clause, count them at once and return their number.
 
         To count them later would be to write them once more.
+
+        :param write: the function that writes them, of the same parameters.
         """
         cursor = Transaction().connection.cursor()
-        table = cls.__table__()
         after = _After(cls, table, values)
         kind, at = cls.kind(after), cls.kind_at(after)
         cursor.execute(*table.select(
                 table.id, table.test, getattr(table, cls._counted_subject),
                 table.counted, table.counted_at, kind, at, table.create_date,
-                where=where(table)))
+                where=where))
         rows = cursor.fetchall()
         if not rows:
             return 0
-        columns = [getattr(table, n) for n in values]
+        values = {**values, 'counted': kind, 'counted_at': at}
         count = 0
         for sub_rows in grouped_slice(rows, _SLICE):
-            cursor.execute(*table.update(
-                    [*columns, table.counted, table.counted_at],
-                    [*values.values(), kind, at],
-                    where=fields.SQL_OPERATORS['in'](
-                        table.id, [r[0] for r in sub_rows])))
-            count += cursor.rowcount
+            count += write(
+                table, fields.SQL_OPERATORS['in'](
+                    table.id, [r[0] for r in sub_rows]), values)
         cls._add_counted([row[2:] for row in rows if not row[1]])
         return count
 
@@ -305,8 +303,8 @@ class Record(Counted, metaclass=PoolMeta):
         numbers[subject, created, 'entered,'] += number
 
     @classmethod
-    def _write(cls, where, values):
-        return cls._write_counted(where, values)
+    def _write(cls, table, where, values):
+        return cls._write_counted(table, where, values, super()._write)
 
     @classmethod
     def _insert_entered(cls, scenario, query, last_id):
@@ -322,6 +320,7 @@ class Record(Counted, metaclass=PoolMeta):
 
 
 class RecordActivityCounted(Counted):
+    __slots__ = ()
     _counted_subject = 'activity'
     # When this process has counted what is left, by database
     _folds = {}
@@ -407,8 +406,9 @@ class RecordActivityCounted(Counted):
         if claim is not None or values.get('claim', True):
             # It is written again at the end of the batch
             return super()._update(ids, values, claim=claim)
+        table = cls.__table__()
         return cls._write_counted(
-            lambda t: fields.SQL_OPERATORS['in'](t.id, list(ids)), values)
+            table, fields.SQL_OPERATORS['in'](table.id, list(ids)), values)
 
     @classmethod
     def _foldable(cls, table):

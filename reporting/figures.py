@@ -65,6 +65,7 @@ class Figures:
 
 
 class ScenarioFigures(Figures):
+    __slots__ = ()
     _reporting = 'marketing.automation.reporting.scenario'
 
     record_count = fields.Function(
@@ -95,6 +96,7 @@ class ScenarioFigures(Figures):
 
 
 class ActivityFigures(Figures):
+    __slots__ = ()
     _reporting = 'marketing.automation.reporting.activity'
 
     _states = {

@@ -71,6 +71,7 @@ class Reporting(ModelSQL, ModelView):
     and defines its figures with :meth:`_condition`, ``_counts`` and
     ``_rates``.
     """
+    __slots__ = ()
     _subject = None
     _counts = []
     _rates = {}

@@ -15,7 +15,7 @@ from trytond.model import fields
 from trytond.pool import Pool
 from trytond.pyson import PYSONEncoder
 from trytond.transaction import Transaction
-from trytond.wizard import StateAction, StateTransition, Wizard
+from trytond.wizard import StateAction, StateTransition
 
 from .kind import is_kind, nothing
 from .period import PERIODS, get_period, midnight
@@ -74,6 +74,7 @@ def between(date, *names):
 
 class States(Reporting):
     "How many are in each state, by the period in which they came into it"
+    __slots__ = ()
     _counts = ['number']
     # Those which are not dated: they are so now
     _now = []
@@ -228,7 +229,9 @@ class Participant(States):
             reasons, [('end_reason', '=', None), ('blocked', '=', True)]]
 
 
-class OriginsStateReport(Wizard):
+class OriginsStateReport:
+    __slots__ = ()
+
     start = StateTransition()
     records = StateAction('marketing_automation.act_reporting_record')
     record_activities = StateAction(

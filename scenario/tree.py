@@ -295,13 +295,6 @@ class ActivityTree:
                     'active': place['scenario'].state != 'running',
                     } for place in places])
 
-    # Exchange
-
-    @classmethod
-    def _exchange_exclude(cls):
-        # A document has them in their order
-        return super()._exchange_exclude() | {'sequence'}
-
 
 class AddChild(Wizard):
     """

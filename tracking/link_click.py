@@ -106,7 +106,8 @@ class Activity(metaclass=PoolMeta):
 
     @classmethod
     def _tracked_events(cls):
-        return super()._tracked_events() | {LINK_CLICKED}
+        "Return the set of the events that tell who did something"
+        return {LINK_CLICKED}
 
     @fields.depends('parent')
     def autocomplete_event_link(self):

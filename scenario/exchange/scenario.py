@@ -80,7 +80,8 @@ class Activity(metaclass=PoolMeta):
     @classmethod
     def _exchange_exclude(cls):
         "Return the set of the names of the fields that are not exchanged"
-        return set()
+        # A document has the activities in their order
+        return {'sequence'}
 
     @classmethod
     def _exchange_domains(cls):

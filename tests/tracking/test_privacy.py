@@ -165,10 +165,13 @@ class PrivacyTestCase(RouteTestCase):
         for tracking in LEVELS:
             for on in [
                     'email_opened', 'email_opened_not',
-                    'email_clicked', 'email_clicked_not', None]:
+                    'email_clicked', 'email_clicked_not',
+                    'email_link_clicked', None]:
                 activity, _ = create_mail(tracking)
                 child = {'name': "Child", 'parent': str(activity), 'on': on,
                     'delay': dt.timedelta()}
+                if on == 'email_link_clicked':
+                    child['event_link'] = "Shop"
                 with self.subTest(tracking=tracking, on=on):
                     if tracking == 'individually' or not on:
                         Activity.create([child])

@@ -141,6 +141,8 @@ class ExchangeTestCase(unittest.TestCase):
             [{'en': "Child of inactive"}])
         self.assertNotIn('scenario', second)
         self.assertNotIn('parent', second)
+        # They are in their order
+        self.assertNotIn('sequence', second)
         child, = first['children']
         self.assertEqual(child['event'], 'email_clicked')
         self.assertEqual(child['negative'], True)
