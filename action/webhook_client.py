@@ -26,6 +26,7 @@ import idna
 import trytond.config as config
 from trytond.i18n import gettext
 
+from ..common.text import one_line
 from ..outcome import done, failed, postponed
 
 __all__ = ['ConfigurationError', 'Transport', 'check_url', 'secrets', 'sign']
@@ -187,7 +188,8 @@ class Transport:
             self._connection.connect()
         except (OSError, UnicodeError) as exception:
             self._close()
-            self._away = postponed('webhook_away', _line(exception))
+            self._away = postponed(
+                'webhook_away', one_line(str(exception), _DETAIL))
             return self._away
         try:
             self._connection.request(
@@ -196,7 +198,8 @@ class Transport:
             body = response.read(_DETAIL)
         except (OSError, http.client.HTTPException) as exception:
             return postponed(
-                'webhook_lost', _line(exception) or type(exception).__name__)
+                'webhook_lost',
+                one_line(str(exception), _DETAIL) or type(exception).__name__)
         finally:
             self._close()
         return _outcome(response, body)
@@ -219,8 +222,8 @@ def _outcome(response, body):
     status = response.status
     if 200 <= status <= 299:
         return done()
-    detail = _line(f"{status} {response.reason} "
-        + body.decode('utf-8', 'replace'))
+    words = body.decode('utf-8', 'replace')
+    detail = one_line(f'{status} {response.reason} {words}', _DETAIL)
     if status in _AGAIN or status >= 500:
         return postponed(
             'webhook_busy', detail, _delay(response.getheader('Retry-After')))
@@ -244,9 +247,3 @@ def _delay(value):
             date = date.replace(tzinfo=dt.timezone.utc)
         delay = date - dt.datetime.now(dt.timezone.utc)
     return min(max(delay, dt.timedelta()), _MAX_DELAY)
-
-
-def _line(text):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in str(text))
-    return ' '.join(text.split())[:_DETAIL]

@@ -19,6 +19,7 @@ from trytond.transaction import Transaction
 from ..common.orm import clear_cache
 from ..common.sql import (
     cached_query, in_keys, inline, scalar_subquery, values_table)
+from ..common.text import storable
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
@@ -236,7 +237,7 @@ class RecordActivityBatch:
             written = cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
-                    'detail': _storable(outcome.detail),
+                    'detail': storable(outcome.detail),
                     'ended_at': now,
                     'claim': number if outcome.state == 'done' else None,
                     'claimed_at': (
@@ -281,7 +282,7 @@ class RecordActivityBatch:
         return cls._update(ids, {
                 'state': 'waiting',
                 'reason': outcome.reason,
-                'detail': _storable(outcome.detail),
+                'detail': storable(outcome.detail),
                 'at': outcome.at.replace(microsecond=0),
                 'claim': None,
                 'claimed_at': None,
@@ -307,7 +308,7 @@ class RecordActivityBatch:
                     }
             count += cls._update([record_activity.id], {
                     **values,
-                    'detail': _storable(outcome.detail),
+                    'detail': storable(outcome.detail),
                     'attempts': attempts,
                     'claim': None,
                     'claimed_at': None,
@@ -429,9 +430,3 @@ def _done_query(RecordActivity):
             [getattr(table, n) for n in values], list(values.values()),
             where=(table.id == id_) & (table.claim == claim)
             & (table.state == 'sending')))
-
-
-def _storable(text):
-    "Return the text without what a database refuses"
-    if text:
-        return text.encode('utf-8', 'replace').decode().replace('\0', '')

@@ -18,6 +18,7 @@ import trytond.config as config
 from trytond.sendmail import get_smtp_server
 
 from ..common.address import AddressError, envelope_address
+from ..common.text import one_line
 from ..outcome import TransportUnavailable, done, failed, postponed
 from .mime_attachment import enclose
 
@@ -279,14 +280,14 @@ def _words(exception):
 
 
 def _join(code, text):
-    if isinstance(text, bytes):
-        text = text.decode('utf-8', 'replace')
-    return f'{code} {text}'
+    return f'{code} {_text(text)}'
 
 
-def _line(text):
-    "Return the text on one line of limited length"
-    if isinstance(text, bytes):
-        text = text.decode('utf-8', 'replace')
-    text = ''.join(c if c.isprintable() else ' ' for c in str(text))
-    return ' '.join(text.split())[:DETAIL_LENGTH]
+def _text(answer):
+    return (
+        answer.decode('utf-8', 'replace') if isinstance(answer, bytes)
+        else str(answer))
+
+
+def _line(answer):
+    return one_line(_text(answer), DETAIL_LENGTH)

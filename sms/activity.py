@@ -15,6 +15,7 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction, check_access, without_check_access
 
 from ..common.access import Access
+from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError, SenderError, TemplateError
 from ..mail.page import Shortener
@@ -240,7 +241,7 @@ class Activity(metaclass=PoolMeta):
                     numbers[id_] = gateway.e164(text)
                 except gateway.NumberError:
                     outcomes[id_] = failed(
-                        'number_invalid', gateway.one_line(text))
+                        'number_invalid', one_line(text, gateway.LENGTH))
         Stop = Pool().get('marketing.automation.sms.stop')
         refused = Stop.refused(set(numbers.values()))
         for id_ in [i for i, n in numbers.items() if n in refused]:

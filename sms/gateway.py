@@ -18,17 +18,17 @@ import trytond.config as config
 from trytond.tools import resolve
 
 from ..common.error import error_location
+from ..common.text import one_line
 from ..outcome import TransportUnavailable, done, failed, postponed
 
 __all__ = [
-    'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
-    'SMSRefused', 'e164', 'function', 'is_configured', 'one_line', 'parse',
-    'receive']
+    'LENGTH', 'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
+    'SMSRefused', 'e164', 'function', 'is_configured', 'parse', 'receive']
 
 logger = logging.getLogger(__name__)
 
 # Length of what is kept of the words and the identifier of the provider
-_LENGTH = 250
+LENGTH = 250
 # How the token must be, so that nobody finds it by trying
 _TOKEN_LENGTH = 16
 # The names that providers use
@@ -168,7 +168,7 @@ class Gateway:
             logger.error("SMS not sent error=%s", error_location(exception))
             return postponed('sms_busy', exception.__class__.__name__)
         if isinstance(number, (str, int)) and not isinstance(number, bool):
-            number = one_line(number)
+            number = one_line(str(number), LENGTH)
         else:
             number = None
         return done(reference=number or parcel.message_id)
@@ -235,10 +235,4 @@ def _accepts(function, name):
 
 
 def _words(exception):
-    return one_line(exception) or exception.__class__.__name__
-
-
-def one_line(value):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in str(value))
-    return ' '.join(text.split())[:_LENGTH]
+    return one_line(str(exception), LENGTH) or exception.__class__.__name__

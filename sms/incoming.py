@@ -17,6 +17,7 @@ from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
+from ..common.text import one_line, printable
 from . import gateway
 from .stop import plain_words, stop_words
 
@@ -32,12 +33,6 @@ _GAP = dt.timedelta(hours=1)
 # How long a report waits for its SMS, whose outcome may not be stored yet
 _PATIENCE = dt.timedelta(days=1)
 _LENGTH = 1000
-
-
-def _storable(text):
-    "Return the text without what a database refuses"
-    return ''.join(
-        c if c.isprintable() or c == '\n' else ' ' for c in text)[:_LENGTH]
 
 
 class Incoming(ModelSQL, ModelView):
@@ -114,8 +109,8 @@ class Incoming(ModelSQL, ModelView):
         cls._add({
                 'kind': 'answer',
                 'number': number,
-                'text': _storable(item['text']),
-                'sms_id': gateway.one_line(item.get('id', '')) or None,
+                'text': printable(item['text'], keep='\n')[:_LENGTH],
+                'sms_id': one_line(item.get('id'), gateway.LENGTH) or None,
                 'record_activity': record_activity,
                 'result': 'stopped' if stops else 'kept',
                 })
@@ -126,7 +121,7 @@ class Incoming(ModelSQL, ModelView):
         Hit = pool.get('marketing.automation.hit')
         RecordActivity = pool.get('marketing.automation.record.activity')
         status = plain_words(item['status'])
-        sms_id = gateway.one_line(item['id'])
+        sms_id = one_line(item['id'], gateway.LENGTH)
         if not sms_id:
             return
         elif status in _DELIVERED:
@@ -134,7 +129,7 @@ class Incoming(ModelSQL, ModelView):
         elif status in _FAILED:
             cls._add({
                     'kind': 'report',
-                    'text': gateway.one_line(item['status']),
+                    'text': one_line(item['status'], gateway.LENGTH),
                     'sms_id': sms_id,
                     'result': 'pending',
                     })

@@ -25,6 +25,8 @@ from typing import NamedTuple
 
 from flufl.bounce import all_failures
 
+from ...common.text import one_line
+
 __all__ = [
     'BOUNCE', 'COMPLAINT', 'REPLY', 'UNSUBSCRIBE', 'Notice', 'is_hard', 'read']
 
@@ -222,9 +224,7 @@ def _unique(ids):
 
 
 def _line(text):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in text[:_MAX_TEXT])
-    return ' '.join(text.split())[:_DETAIL] or None
+    return one_line(text[:_MAX_TEXT], _DETAIL) or None
 
 
 # Feedback
