@@ -12,7 +12,6 @@ from sql.functions import Function
 
 from trytond import backend
 from trytond.model import fields
-from trytond.transaction import Transaction
 
 __all__ = [
     'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
@@ -27,7 +26,8 @@ class cached_query:
     To compose a statement takes longer than to execute it for a single row,
     so its text is kept.  The method must use its keyword arguments only as
     values, and its positional ones must tell all that the text depends on
-    besides them.
+    besides them.  A text is kept for each number of values in a tuple, but for
+    a list only if it has one.
     """
 
     def __init__(self, compose):
@@ -38,12 +38,14 @@ class cached_query:
         return partial(self._make, owner)
 
     def _make(self, owner, *args, **values):
-        shapes = [*map(_shape, values.values())]
-        if _MANY in shapes:
+        outlines = [*map(_outline, values.values())]
+        if _MANY in outlines:
             return tuple(self._compose(owner, *args, **values))
         texts = self._texts.setdefault(owner, {})
-        key = (Flavor.get().paramstyle, args, *values, *shapes)
+        key = (Flavor.get().paramstyle, args, *values, *outlines)
         if key not in texts:
+            if len(texts) >= _SIZE:
+                texts.clear()
             texts[key] = tuple(self._compose(owner, *args, **{
                         n: _places(v, n) for n, v in values.items()}))
         text, places = texts[key]
@@ -51,13 +53,16 @@ class cached_query:
 
 
 _MANY = 'many'
+_SIZE = 100
 
 
-def _shape(value):
-    "Return what the text depends on"
+def _outline(value):
+    "Return the part of the value on which the text depends"
     if value is None:
         # The comparison with it is another one
         return None
+    if isinstance(value, tuple):
+        return tuple(map(_outline, value))
     if not isinstance(value, list):
         return 'one'
     # A row has columns
@@ -83,6 +88,8 @@ class _Place:
 def _places(value, *path):
     if value is None:
         return None
+    if isinstance(value, tuple):
+        return tuple(_places(v, *path, i) for i, v in enumerate(value))
     if isinstance(value, list):
         return [
             _places(v, *path, i) if isinstance(v, list) else _Place(*path, i)
@@ -188,48 +195,6 @@ def in_keys(column, key, keys):
     it would read all of it, as long as it has some ten thousands.
     """
     return fields.SQL_OPERATORS['in'](column, keys) & (column == key)
-
-
-_SIZE = 100
-
-
-class _Mark:
-    "The place of a value in the parameters of a statement"
-    __slots__ = ('index',)
-
-    def __init__(self, index):
-        self.index = index
-
-
-class Statements:
-    "The texts of the statements of a model"
-
-    def __init__(self):
-        self._texts = {}
-
-    def execute(self, key, values, build):
-        """
-        Return the rows of the statement for the values.
-
-        :param key: what the statement depends on besides the values; whether
-            each of these is None is part of it.
-        :param build: a function that returns the query for the values, with
-            which it must do nothing but use them as parameters.
-        """
-        key = (key, tuple(v is None for v in values))
-        if key not in self._texts:
-            query = build([
-                    _Mark(i) if v is not None else None
-                    for i, v in enumerate(values)])
-            if len(self._texts) >= _SIZE:
-                self._texts.clear()
-            self._texts[key] = str(query), query.params
-        text, params = self._texts[key]
-        cursor = Transaction().connection.cursor()
-        cursor.execute(text, [
-                values[p.index] if isinstance(p, _Mark) else p
-                for p in params])
-        return cursor.fetchall()
 
 
 def to_date(value):

@@ -4,8 +4,6 @@
 Read and write the record activities of a batch, always many at once.
 """
 
-import functools
-
 from sql import Literal
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
@@ -261,14 +259,27 @@ class RecordActivityBatch:
         It is what happens most, so it is one statement that needs neither
         begin nor commit.
         """
-        sql, params = _done_query(cls)
-        values = {'id': id_, 'claim': number, 'at': now.replace(microsecond=0)}
+        query = cls._done_query(
+            id_=id_, claim=number, at=now.replace(microsecond=0))
         with autocommit():
             cursor = Transaction().connection.cursor()
-            cursor.execute(sql, [
-                    values[p.name] if isinstance(p, _Parameter) else p
-                    for p in params])
+            cursor.execute(*query)
             return bool(cursor.rowcount)
+
+    @cached_query
+    def _done_query(cls, id_, claim, at):
+        table = cls.__table__()
+        values = {
+            'state': 'done',
+            'reason': None,
+            'detail': None,
+            'ended_at': at,
+            'claimed_at': at,
+            }
+        return table.update(
+            [getattr(table, n) for n in values], list(values.values()),
+            where=(table.id == id_) & (table.claim == claim)
+            & (table.state == 'sending'))
 
     @classmethod
     def _final_reasons(cls):
@@ -405,28 +416,3 @@ class RecordActivityBatch:
             cls._update(ids, {
                     'state': 'waiting', 'claim': None, 'claimed_at': None})
         return ids
-
-
-class _Parameter:
-    "What is replaced by its value at the execution"
-
-    def __init__(self, name):
-        self.name = name
-
-
-@functools.lru_cache(maxsize=16)
-def _done_query(RecordActivity):
-    "Return the statement and its parameters"
-    table = RecordActivity.__table__()
-    id_, claim, at = map(_Parameter, ['id', 'claim', 'at'])
-    values = {
-        'state': 'done',
-        'reason': None,
-        'detail': None,
-        'ended_at': at,
-        'claimed_at': at,
-        }
-    return tuple(table.update(
-            [getattr(table, n) for n in values], list(values.values()),
-            where=(table.id == id_) & (table.claim == claim)
-            & (table.state == 'sending')))
