@@ -12,10 +12,10 @@ from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import (
-    Transaction, active_records, check_access, without_check_access)
+    active_records, check_access, without_check_access)
 
 from ..common import field_path
-from ..common.access import Access, Refused, is_offered
+from ..common.access import Refused, actors, is_offered
 from ..common.address import AddressError, address_of, envelope_address
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
@@ -115,12 +115,9 @@ class Activity(metaclass=PoolMeta):
                     not activity.colleague):
                 continue
             Target = Pool().get(activity.root.model)
-            accesses = [Access({'_groups': Target._marketing_groups()})]
-            if Transaction().user:
-                accesses.append(Access.user())
             try:
                 with check_access():
-                    for access in accesses:
+                    for access in actors(Target):
                         _check_path(Target, activity.colleague, access)
             except Refused as exception:
                 raise ActivityError(gettext(

@@ -14,9 +14,9 @@ from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import active_records
 
-from ..common.access import Access, Refused, VirtualReaders, is_offered
+from ..common.access import Refused, VirtualReaders, actors, is_offered
 from ..common.error import error_text
 from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
@@ -88,9 +88,7 @@ class Activity(metaclass=PoolMeta):
 
     def _check_webhook_fields(self):
         Model = Pool().get(self.root.model)
-        accesses = [Access({'_groups': Model._marketing_groups()})]
-        if Transaction().user:
-            accesses.append(Access.user())
+        accesses = actors(Model)
         for name in self.webhook_fields or []:
             try:
                 field = Model._fields.get(name)

@@ -6,9 +6,8 @@ Which fields of a model an audience may ask for, and with which operators.
 
 from trytond.model import ModelStorage, fields
 from trytond.pool import Pool
-from trytond.transaction import Transaction, check_access
 
-from ..common.access import Access, is_offered
+from ..common.access import actors, is_offered
 
 __all__ = ['OPERATORS', 'VALUES', 'kinds', 'parent_name', 'target']
 
@@ -67,16 +66,10 @@ def kinds(Model, Target, through=True):
         and is_offered(name, field) and field.searchable(Model)}
     if not through:
         found = {n: k for n, k in found.items() if k != 'many'}
-    for actor in _actors(Target):
-        with actor:
+    for actor in actors(Target):
+        with actor.reader():
             found = _readable(Model, found)
     return found
-
-
-def _actors(Target):
-    if Transaction().user:
-        yield check_access()
-    yield Access({'_groups': Target._marketing_groups()}).reader()
 
 
 def _readable(Model, found):
