@@ -4,9 +4,10 @@
 Which fields of a model an audience may ask for, and with which operators.
 """
 
-from trytond.model import ModelStorage, fields
+from trytond.model import fields
 from trytond.pool import Pool
 
+from ..common import field_path
 from ..common.access import actors, is_offered
 
 __all__ = ['OPERATORS', 'VALUES', 'kinds', 'parent_name', 'target']
@@ -97,8 +98,7 @@ def target(Model, name):
     field = Model._fields.get(name) if Model and name else None
     if field is None or _KINDS.get(field._type) not in {'one', 'many'}:
         return
-    Relation = field.get_target()
-    return Relation if issubclass(Relation, ModelStorage) else None
+    return field_path.target(field)
 
 
 def parent_name(Model):
