@@ -4,7 +4,7 @@
 import email.policy
 import zlib
 
-from sql import Literal, Values
+from sql import Literal
 from sql.functions import CurrentTimestamp
 
 import trytond.config as config
@@ -113,11 +113,12 @@ class Email(metaclass=PoolMeta):
     @classmethod
     def _keep_content(cls, emails):
         table = cls.__table__()
-        cast = cls.marketing_automation_content.sql_format
-        values = Values([
-                [record, parcel.message_id,
-                    cast(zlib.compress(bytes(parcel.content)))]
-                for _, record, _, parcel in emails])
+        field = cls.marketing_automation_content
+        values = values_table([
+                [record, message.message_id,
+                    field.sql_format(zlib.compress(bytes(message.content)))]
+                for _, record, _, message in emails],
+            ['INTEGER', 'VARCHAR', field.sql_type().base])
         Transaction().connection.cursor().execute(*table.update(
                 [table.marketing_automation_content], [values.column3],
                 from_=[values],
