@@ -16,12 +16,12 @@ from trytond.transaction import (
 
 from ..common import field_path
 from ..common.access import Refused, actors, is_offered
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.draft import Draft, sender
+from ..mail.draft import Draft
 from ..mail.message import compose
 from ..mail.smtp import Session
 from ..outcome import OutgoingMessage, failed, skipped

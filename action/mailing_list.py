@@ -15,11 +15,10 @@ from trytond.pyson import Eval
 from trytond.tools.email_ import normalize_email, set_from_header
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..common.text import one_line
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.draft import sender
 from ..mail.smtp import Session
 from ..outcome import Outcome, OutgoingMessage, done, failed, skipped
 from ..tracking import url

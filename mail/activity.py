@@ -16,7 +16,7 @@ from trytond.report import Report
 from trytond.transaction import Transaction, active_records
 
 from ..common.access import VirtualReaders
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..exceptions import (
     ActivityError, SenderError, TemplateError, TrackingError)
 from ..outcome import Outcome, skipped
@@ -27,7 +27,7 @@ from ..template.view import View, unknown_fields
 from ..tracking import url as tracking
 from . import headers, mjml, return_path
 from .attachment import ActivityAttachment
-from .draft import Draft, sender
+from .draft import Draft
 from .layout import ActivityLayout
 from .smtp import Session
 

@@ -3,9 +3,7 @@
 
 import functools
 
-import trytond.config as config
-
-from ..common.address import AddressError, envelope_address
+from ..common.address import AddressError, envelope_address, sender
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
 from ..outcome import OutgoingMessage, failed
@@ -22,12 +20,6 @@ from .serialized import serialize
 _stencils = functools.lru_cache(maxsize=32)(lambda template: {})
 
 _MAX_STENCILS = 20
-
-
-def sender():
-    "Return the address that the server is configured to send from"
-    return config.get(
-        'marketing', 'email_from', default=config.get('email', 'from'))
 
 
 class Draft:
