@@ -220,29 +220,36 @@ class ActivityEmail:
 
     def execute_send_email(self, record_activities):
         """
-        Return a dictionary of the parcel with the message, or of the reason
-        why there is none, for each record activity.
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each record activity.
         """
-        targets = {r.id: r.record.record for r in record_activities}
-        Target = next(iter(targets.values())).__class__
-        languages = Target.marketing_languages(list(targets.values()))
         recipients = self.email_recipients(record_activities)
-        outcomes, by_language = {}, defaultdict(list)
-        for record_activity in record_activities:
-            recipient = recipients[record_activity.id]
-            if isinstance(recipient, Outcome):
-                outcomes[record_activity.id] = recipient
-            else:
-                target = targets[record_activity.id]
+        outcomes = {
+            id_: r for id_, r in recipients.items() if isinstance(r, Outcome)}
+        return outcomes | self._messages(Draft, record_activities, {
+                id_: r for id_, r in recipients.items()
+                if id_ not in outcomes})
+
+    def _messages(self, Draft, record_activities, recipients):
+        """
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each of the record activities that has a recipient.
+
+        :param Draft: the class of the drafts.
+        :param recipients: a dictionary of the recipient by record activity.
+        """
+        targets = [r.record.record for r in record_activities]
+        languages = targets[0].__class__.marketing_languages(targets)
+        by_language = defaultdict(list)
+        for record_activity, target in zip(record_activities, targets):
+            if record_activity.id in recipients:
                 by_language[languages[target.id]].append(record_activity)
         drafts = []
         for language, group in by_language.items():
             drafts.extend(self._drafts(Draft, language, group))
         links = Pool().get('marketing.automation.link').ids({
                 (self.id, url) for d in drafts for url in d.urls})
-        for draft in drafts:
-            outcomes[draft.id] = draft.finish(recipients[draft.id], links)
-        return outcomes
+        return {d.id: d.finish(recipients[d.id], links) for d in drafts}
 
     def email_recipients(self, record_activities):
         """

@@ -6,7 +6,6 @@ The action that sends a SMS.
 
 import functools
 import re
-from collections import defaultdict
 
 from trytond.i18n import gettext
 from trytond.model import fields
@@ -200,26 +199,11 @@ class Activity(metaclass=PoolMeta):
 
     def execute_send_sms(self, record_activities):
         """
-        Return a dictionary of the parcel with the SMS, or of the reason why
+        Return a dictionary of the message with the SMS, or of the outcome if
         there is none, for each record activity.
         """
-        targets = {r.id: r.record.record for r in record_activities}
-        Target = next(iter(targets.values())).__class__
-        languages = Target.marketing_languages(list(targets.values()))
         numbers, outcomes = self.sms_recipients(record_activities)
-        by_language = defaultdict(list)
-        for record_activity in record_activities:
-            id_ = record_activity.id
-            if id_ in numbers:
-                by_language[languages[targets[id_].id]].append(record_activity)
-        drafts = []
-        for language, group in by_language.items():
-            drafts.extend(self._drafts(Draft, language, group))
-        links = Pool().get('marketing.automation.link').ids({
-                (self.id, url) for d in drafts for url in d.urls})
-        for draft in drafts:
-            outcomes[draft.id] = draft.finish(numbers[draft.id], links)
-        return outcomes
+        return outcomes | self._messages(Draft, record_activities, numbers)
 
     def sms_recipients(self, record_activities):
         """
