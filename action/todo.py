@@ -14,10 +14,9 @@ from trytond.model import Index, ModelSQL, ModelView, Unique, Workflow, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Date, Eval, If
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import Transaction
 
 from ..common import field_path
-from ..common.access import VirtualReaders
 from ..common.error import raise_as
 from ..exceptions import ActivityError
 from ..mixin import TargetReferenceMixin
@@ -350,15 +349,11 @@ class Activity(metaclass=PoolMeta):
         Yield the id and the values of the to-do, or why there is none, of
         each record activity and user of the group.
         """
-        context = {'language': language} if language else {}
-        Target = group[0][0].record.record.__class__
         deadline = None
         if self.todo_days is not None:
             deadline = dt.date.today() + dt.timedelta(days=self.todo_days)
-        with Transaction().set_context(**context), active_records():
-            activity = self.__class__(self.id)
-            targets = Target.browse([r.record.record.id for r, _ in group])
-            readers = VirtualReaders()
+        with field_text.in_language(self, language, [r for r, _ in group]) as (
+                activity, targets, readers):
             for (record_activity, user), target in zip(group, targets):
                 texts = field_text.words(
                     activity, ['todo_subject', 'todo_note'], target,

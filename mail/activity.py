@@ -13,9 +13,8 @@ from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.report import Report
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import Transaction
 
-from ..common.access import VirtualReaders
 from ..common.address import AddressError, address_of, envelope_address, sender
 from ..exceptions import (
     ActivityError, SenderError, TemplateError, TrackingError)
@@ -23,6 +22,7 @@ from ..outcome import Outcome, skipped
 from ..template.engine import (
     SAFE_DATETIME, Markup, TemplateSyntaxError, compile_markup, compile_text,
     limited)
+from ..template.field_text import in_language
 from ..template.view import View, unknown_fields
 from ..tracking import url as tracking
 from . import headers, mjml, return_path
@@ -282,17 +282,9 @@ class ActivityEmail:
 
     def _drafts(self, Draft, language, record_activities):
         "Return the drafts of the class rendered in the language"
-        Target = record_activities[0].record.record.__class__
-        context = {'language': language} if language else {}
-        # The instances keep the context of where they come from: those of the
-        # record activities are in another language and show also what has
-        # been deactivated
-        with Transaction().set_context(**context), active_records():
-            activity = self.__class__(self.id)
-            targets = Target.browse(
-                [r.record.record.id for r in record_activities])
-            Target.marketing_fill(targets)
-            readers = VirtualReaders()
+        with in_language(self, language, record_activities) as (
+                activity, targets, readers):
+            targets[0].__class__.marketing_fill(targets)
             drafts = []
             for record_activity, target in zip(record_activities, targets):
                 record_activity.record.record = target
