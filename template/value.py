@@ -16,8 +16,8 @@ from ..common.access import Refused
 
 __all__ = [
     'BUILTINS', 'CONTAINERS', 'OFFERED', 'Offer', 'SAFE_DATETIME', 'SCALARS',
-    'Value', 'bounded', 'check_key', 'limited', 'modulo', 'multiply', 'text',
-    ]
+    'Value', 'bounded', 'check_key', 'limited', 'modulo', 'multiply',
+    'register', 'text']
 
 MAX_TEXT = 1_000_000
 MAX_RANGE = 10_000
@@ -304,6 +304,13 @@ OFFERED[dict] = _offered_dict
 OFFERED[Offer] = _offered_names
 #: The further types that are shown by their str()
 SHOWN = set()
+
+
+def register(kind, read):
+    "Offer values of the kind to the templates: how an attribute is read"
+    OFFERED[kind] = read
+    SHOWN.add(kind)
+
 
 #: What stands for the module datetime
 SAFE_DATETIME = Offer(
