@@ -136,13 +136,13 @@ class Activity(metaclass=PoolMeta):
     def courier_email_colleague(self):
         return Session()
 
-    def log_email_colleague(self, parcels):
-        self.log_send_email(parcels)
+    def log_email_colleague(self, messages):
+        self.log_send_email(messages)
 
     def execute_email_colleague(self, record_activities):
         """
-        Return the parcel, or the reason why there is none, for each record
-        activity.
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each record activity.
         """
         recipients = self._colleagues(record_activities)
         replies = {}
@@ -157,16 +157,16 @@ class Activity(metaclass=PoolMeta):
             else:
                 outcomes[record_activity.id] = skipped(recipient)
         for language, group in groups.items():
-            for letter in self._drafts(ColleagueMail, language, group):
-                outcomes[letter.id] = letter.finish(
-                    recipients[letter.id], replies.get(letter.target.id))
+            for mail in self._drafts(ColleagueMail, language, group):
+                outcomes[mail.id] = mail.finish(
+                    recipients[mail.id], replies.get(mail.target.id))
         return outcomes
 
     # The recipients
 
     @without_check_access
     def _colleagues(self, record_activities):
-        "Return the recipient, or why there is none, by record activity"
+        "Return the recipient, or the reason of its lack, by record activity"
         targets = {r.id: r.record.record for r in record_activities}
         values = {}
         if self.colleague:
@@ -282,7 +282,7 @@ class ColleagueMail(Draft):
 
     def finish(self, recipient, reply):
         """
-        Return the parcel for the recipient, or why there is none.
+        Return the message to the recipient, or the outcome if there is none.
 
         :param reply: the contact mechanism to which the colleague replies.
         """

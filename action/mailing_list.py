@@ -94,13 +94,13 @@ class Activity(metaclass=PoolMeta):
             return Session()
         return nullcontext(self)
 
-    def log_mailing_list(self, parcels):
-        self.log_send_email(parcels)
+    def log_mailing_list(self, messages):
+        self.log_send_email(messages)
 
     def execute_mailing_list(self, record_activities):
         """
-        Return a dictionary of the outcome, or the parcel with the e-mail that
-        asks for confirmation, for each record activity.
+        Return a dictionary of the outcome, or of the message that asks for
+        confirmation, for each record activity.
         """
         targets = [r.record.record for r in record_activities]
         mechanisms = targets[0].__class__.marketing_emails(targets)
@@ -178,7 +178,7 @@ class Activity(metaclass=PoolMeta):
         return outcomes
 
     def _confirmation(self, record_activity, subscriber):
-        "Return the parcel that asks to confirm the subscription"
+        "Return the message that asks to confirm the subscription"
         message, title = subscriber.get_email_subscribe()
         message_id = (
             record_activity.message_id

@@ -120,7 +120,7 @@ class Activity(metaclass=PoolMeta):
         return Transport()
 
     def execute_webhook(self, record_activities):
-        "Return the parcels with the messages"
+        "Return a dictionary of the message, or the outcome without one"
         try:
             check_url(self.webhook_url or '')
         except ValueError as exception:

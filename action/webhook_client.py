@@ -37,7 +37,7 @@ _PREFIX = 'whsec_'
 # As the specification asks for
 _MIN_SECRET, _MAX_SECRET = 24, 64
 _DETAIL = 250
-_AGAIN = {408, 425, 429}
+_RETRY_STATUSES = {408, 425, 429}
 _MAX_DELAY = dt.timedelta(days=1)
 
 
@@ -147,14 +147,14 @@ class _Connection(http.client.HTTPSConnection):
 
 class Transport:
     """
-    Posts the parcels; none of them is sent twice in a row.
+    Posts the messages; none of them is sent twice in a row.
 
     What is out of reach is so for the rest of the batch.
     """
 
     def __init__(self):
         self._connection = None
-        self._away = None
+        self._unavailable = None
 
     def __enter__(self):
         self._timeout = config.getint(
@@ -172,12 +172,12 @@ class Transport:
         if connection:
             connection.close()
 
-    def send(self, parcel):
-        "Post the parcel and return its outcome"
-        if self._away:
-            return self._away
+    def send(self, message):
+        "Post the message and return its outcome"
+        if self._unavailable:
+            return self._unavailable
         try:
-            host, port, path = check_url(parcel.recipient)
+            host, port, path = check_url(message.recipient)
         except ValueError as exception:
             return failed('not_allowed', str(exception))
         try:
@@ -188,12 +188,12 @@ class Transport:
             self._connection.connect()
         except (OSError, UnicodeError) as exception:
             self._close()
-            self._away = postponed(
+            self._unavailable = postponed(
                 'webhook_away', one_line(str(exception), _DETAIL))
-            return self._away
+            return self._unavailable
         try:
             self._connection.request(
-                'POST', path, parcel.content, self._headers(parcel))
+                'POST', path, message.content, self._headers(message))
             response = self._connection.getresponse()
             body = response.read(_DETAIL)
         except (OSError, http.client.HTTPException) as exception:
@@ -204,16 +204,16 @@ class Transport:
             self._close()
         return _outcome(response, body)
 
-    def _headers(self, parcel):
+    def _headers(self, message):
         timestamp = int(time.time())
         return {
             'Content-Type': 'application/json',
             'User-Agent': 'Tryton-Marketing-Automation',
             'Connection': 'close',
-            'webhook-id': parcel.message_id,
+            'webhook-id': message.message_id,
             'webhook-timestamp': str(timestamp),
             'webhook-signature': ' '.join(
-                sign(key, parcel.message_id, timestamp, parcel.content)
+                sign(key, message.message_id, timestamp, message.content)
                 for key in self._secrets),
             }
 
@@ -224,7 +224,7 @@ def _outcome(response, body):
         return done()
     words = body.decode('utf-8', 'replace')
     detail = one_line(f'{status} {response.reason} {words}', _DETAIL)
-    if status in _AGAIN or status >= 500:
+    if status in _RETRY_STATUSES or status >= 500:
         return postponed(
             'webhook_busy', detail, _delay(response.getheader('Retry-After')))
     return failed('webhook_refused', detail)

@@ -215,7 +215,7 @@ class ActivityEmail:
     # Execution
 
     def courier_send_email(self):
-        "Return the context manager of what sends the parcels"
+        "Return the context manager of the transport"
         return Session()
 
     def execute_send_email(self, record_activities):
@@ -361,16 +361,16 @@ class ActivityEmail:
                 one_click=self.scenario.unsubscribable),
             }
 
-    def log_send_email(self, parcels):
-        "Log the parcels, a dictionary by record activity, which were sent"
+    def log_send_email(self, messages):
+        "Log the messages, a dictionary by record activity, which were sent"
         pool = Pool()
         Email = pool.get('ir.email')
         RecordActivity = pool.get('marketing.automation.record.activity')
         # Some may be deleted meanwhile
         Email.log_marketing([
-                (self.id, record, resource, parcels[id_])
+                (self.id, record, resource, messages[id_])
                 for id_, record, resource in RecordActivity.targets(
-                    list(parcels))])
+                    list(messages))])
 
 
 class Activity(

@@ -194,7 +194,7 @@ class Activity(metaclass=PoolMeta):
     # Execution
 
     def courier_send_sms(self):
-        "Return the context manager of what sends the parcels"
+        "Return the context manager of the transport"
         return gateway.Gateway()
 
     def execute_send_sms(self, record_activities):

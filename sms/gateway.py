@@ -73,7 +73,7 @@ class NumberError(ValueError):
 
 
 class SMS(NamedTuple):
-    "The content of a parcel"
+    "The content of a message"
     text: str
     from_: Optional[str]
     segments: int
@@ -124,7 +124,7 @@ class Gateway:
     """
     What sends SMS one by one.
 
-    When it is entered it raises CourierAway if there is no function.
+    When it is entered it raises TransportUnavailable if there is no function.
     """
 
     def __init__(self):
@@ -142,20 +142,20 @@ class Gateway:
     def __exit__(self, *args):
         self._function = None
 
-    def send(self, parcel):
+    def send(self, message):
         """
-        Hand over the parcel and return its outcome.
+        Hand over the message and return its outcome.
 
-        When it raises CourierAway, the parcel was not handed over.
+        When it raises TransportUnavailable, the message was not handed over.
         """
         options = {}
         if self._with_reference:
             # It is the same at each try, so a provider can know it
-            options['reference'] = parcel.message_id
-        sms = parcel.content
+            options['reference'] = message.message_id
+        sms = message.content
         try:
             number = self._function(
-                sms.text, parcel.recipient, sms.from_, **options)
+                sms.text, message.recipient, sms.from_, **options)
         except TransportUnavailable:
             raise
         except SMSRefused as exception:
@@ -171,7 +171,7 @@ class Gateway:
             number = one_line(str(number), LENGTH)
         else:
             number = None
-        return done(reference=number or parcel.message_id)
+        return done(reference=number or message.message_id)
 
 
 def receive(request, token):

@@ -29,9 +29,9 @@ _FAILED = {
     'undeliverable', 'undelivered'}
 _DELIVERED = {'delivered', 'delivrd'}
 # The same again within this time is a repetition of the provider
-_GAP = dt.timedelta(hours=1)
+_REPEAT_WINDOW = dt.timedelta(hours=1)
 # How long a report waits for its SMS, whose outcome may not be stored yet
-_PATIENCE = dt.timedelta(days=1)
+_REPORT_TIMEOUT = dt.timedelta(days=1)
 _LENGTH = 1000
 
 
@@ -143,7 +143,7 @@ class Incoming(ModelSQL, ModelView):
             if values.get(n)]
         now = dt.datetime.now()
         if not cls.search(
-                [('at', '>', now - _GAP), *same], limit=1, order=[]):
+                [('at', '>', now - _REPEAT_WINDOW), *same], limit=1, order=[]):
             cls.create([{**values, 'at': now}])
 
     @classmethod
@@ -165,7 +165,7 @@ class Incoming(ModelSQL, ModelView):
                 incoming.number = record_activity.sms_number
                 incoming.result = 'bounced'
                 events.append((record_activity.id, 'sms_bounced', incoming.at))
-            elif incoming.at < dt.datetime.now() - _PATIENCE:
+            elif incoming.at < dt.datetime.now() - _REPORT_TIMEOUT:
                 incoming.result = 'unknown'
         cls.save(pending)
         RecordActivity.apply_events(events)

@@ -389,10 +389,10 @@ class Markup(_Template):
     def _compact(self):
         return compact(self._template.stream)
 
-    def shape(self, context):
+    def outline(self, context):
         """
-        Return the shape of the result, its words and the function that
-        returns it with places for the words; or None if it has no shape.
+        Return the outline of the result, its words and the function that
+        renders it with places for the words; or None if it has no outline.
 
         The function returns None if a word would have a meaning.
 
@@ -402,13 +402,13 @@ class Markup(_Template):
             context, lambda scope: trace(self._compact, scope))
         if traced is None:
             return
-        shape, words, get_events = traced
+        outline, words, get_events = traced
 
-        def outline():
+        def render():
             events = get_events()
             if events is not None:
                 return ''.join(self._serialize(iter(events)))
-        return shape, words, outline
+        return outline, words, render
 
 
 class Text(_Template):

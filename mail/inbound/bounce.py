@@ -61,11 +61,11 @@ class RecordActivityBounce:
     # Sending
 
     @classmethod
-    def _sending_values(cls, parcel):
+    def _sending_values(cls, message):
         return {
-            **super()._sending_values(parcel),
+            **super()._sending_values(message),
             'email_address': (
-                normalize(parcel.recipient) if '@' in parcel.recipient
+                normalize(message.recipient) if '@' in message.recipient
                 else None),
             }
 
