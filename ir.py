@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The crons, and the log of the e-mails of the activities."
 
 import email.policy
 import zlib

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Target models: the party, the reader, the language and the addresses."
 
 from collections import defaultdict
 

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Sales as targets, and the date of the last sale of a party."
 
 import datetime as dt
 

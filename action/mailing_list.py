@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that adds to a mailing list, and removes from it.
+The action that adds to a mailing list, or removes from it.
 """
 
 from contextlib import nullcontext

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that gives a user something to do.
+To-dos: the tasks of users, and the action that creates them.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ _RESPONSIBLES = ['res.user', 'company.employee']
 
 
 class ToDo(Workflow, TargetReferenceMixin, ModelSQL, ModelView):
-    "What a user has to do for a record of a scenario"
+    "Task of a user for a record of a scenario"
     __name__ = 'marketing.automation.todo'
     _rec_name = 'subject'
 

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that tells another server.
+The action that posts to a webhook.
 
 The messages follow the specification of Standard Webhooks 1.0.0.
 """

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Post messages to the webhooks that the configuration allows, over HTTPS.
+Webhook client: posts messages over HTTPS to the hosts of the configuration.
 
 The address to which a host leads is checked and then connected to, so that
 the name can not lead elsewhere in between.
@@ -42,7 +42,7 @@ _MAX_DELAY = dt.timedelta(days=1)
 
 
 class ConfigurationError(ValueError):
-    "The configuration lacks what is needed"
+    "The secret of the configuration is missing or not valid"
 
 
 class _Private(OSError):

@@ -1,9 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the actions may do with records.
+Access rights of actions and templates.
 
-They are executed as the system, for which Tryton checks nothing.  So nobody
+Actions are executed as the system, for which Tryton checks nothing.  So nobody
 can draw what he may not do himself, nor what the groups of the virtual reader
 may not do.
 """
@@ -110,7 +110,7 @@ def holds(record, statement):
 
 
 class Refused(Exception):
-    "What a template may not do, in the words for its author"
+    "Access that a template has not, in words for its author"
 
 
 # No user has it, so no user can become administrator with it
@@ -128,7 +128,7 @@ class _Rights(NamedTuple):
 
 class Access:
     """
-    What a reader may read.
+    Access rights of a reader.
 
     :param context: the ``marketing_access_context`` of the target: the
         ``_groups`` and ``_companies`` that the reader has, none by default.

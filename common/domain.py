@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Decode a domain, check what it reads, and tell it in words.
+Domains: decode, check the access to their fields, describe in words.
 """
 
 import datetime as dt

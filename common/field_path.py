@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Fields of what the records refer to, named by a path like ``party.employee``.
+Paths of fields through relations, like ``party.employee``.
 """
 
 from trytond.i18n import gettext

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Statements that are composed once and planned by their indexes."
 
 import datetime as dt
 import re
@@ -20,8 +21,8 @@ __all__ = [
 
 class cached_query:
     """
-    Decorate the method of a class that composes a statement; it returns then
-    what the cursor executes.
+    Decorator of a class method that composes a statement, which then returns
+    the text and the parameters.
 
     To compose a statement takes longer than to execute it for a single row,
     so its text is kept.  The method must use its keyword arguments only as
@@ -73,7 +74,7 @@ def _outline(value):
 
 
 class _Place:
-    "Where a value is in the parameters"
+    "Place of a value in the parameters"
     __slots__ = ('path',)
 
     def __init__(self, *path):
@@ -109,9 +110,8 @@ class inline(Expression):
     """
     The SQL of a value that is part of the text of the statement.
 
-    PostgreSQL plans what is often executed for any parameters, and only knows
-    that a statement fulfills the condition of an index if the values of the
-    condition are none.
+    PostgreSQL plans what is often executed for any parameters, and uses a
+    partial index only if its condition has literals in the statement.
     """
     __slots__ = ('_text',)
     params = ()
@@ -135,7 +135,7 @@ def exists_by_index(table, where):
 
     Unlike of EXISTS PostgreSQL makes no join of it, whose kind it would choose
     by statistics that do not know what is new, and compare each row with each
-    other: for each row it looks into an index, see also `average`.
+    other: for each row it looks into an index, see also `opaque_id`.
     """
     row = table.select(Literal(1), where=where, limit=1)
     return Coalesce(row, Literal(0)) == Literal(1)
@@ -146,7 +146,7 @@ def scalar_subquery(table, expression, where):
     Return the SQL of the expression of the one row of the table that fulfills
     the clause, null if there is none.
 
-    PostgreSQL looks into an index for each row, see `found`: with a join it
+    PostgreSQL looks into an index for each row, see `exists_by_index`: a join
     would read all of a table that has some ten thousands of rows.
     """
     return table.select(expression, where=where, limit=1)

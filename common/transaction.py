@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tell what deserves another try, and insist.
+Transient errors of the database, and transactions that are run again.
 """
 
 import time
@@ -24,7 +24,7 @@ _RETRY_CLASSES = {'40', '08'}
 
 
 def is_transient(exception):
-    "Return if the same may succeed in another transaction"
+    "Return if the error is transient: another transaction may succeed"
     if isinstance(exception, TransactionError):
         return True
     if not isinstance(exception, backend.DatabaseOperationalError):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What is around the texts of the e-mails.
+Layouts: the page around the texts of the e-mails.
 """
 
 import functools
@@ -26,7 +26,7 @@ _SAMPLE = '<p>x</p>'
 
 
 class Layout(DeactivableMixin, ModelSQL, ModelView):
-    "What is around the texts of e-mails"
+    "The page around the texts of e-mails"
     __name__ = 'marketing.automation.layout'
 
     name = fields.Char("Name", required=True, translate=True)

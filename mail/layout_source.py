@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-A text put inside a layout, before both are compiled as one template.
+Layout source: the text inside its layout, compiled as one template.
 
 So the whole costs no more than a template that contains everything, and what
 is always the same in the mails of an activity is found also around its text.

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-One conversation with the SMTP server: each message becomes an outcome.
+SMTP session (RFC 5321): each message becomes an outcome.
 """
 
 import copy
@@ -45,7 +45,7 @@ _EOL = re.compile(rb'\r\n|\r|\n')
 
 
 class ServerUnavailable(TransportUnavailable):
-    "No conversation is possible with the SMTP server"
+    "The SMTP server is out of reach, or refuses the session"
 
 
 class _Utf8Missing(Exception):
@@ -122,7 +122,7 @@ class Session:
             used, self._used = self._used, True
             code, text = _say(server.mail, sender, options)
             if code in {LOST, 421} and used:
-                # The server got tired of the connection since the last
+                # The server has closed the connection after the last
                 # message, it has nothing of this one.
                 logger.info("connection to the SMTP server lost, reconnect")
                 self._hang_up()

@@ -1,8 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Hand over SMS to the function of the configuration: each becomes an outcome;
-and understand what the provider tells.
+SMS gateway: the function of the configuration, and requests of its provider.
+
+Each SMS that is handed over becomes an outcome.
 """
 
 import hmac
@@ -73,7 +74,7 @@ class NumberError(ValueError):
 
 
 class SMS(NamedTuple):
-    "The content of a message"
+    "The content of an outgoing SMS"
     text: str
     from_: Optional[str]
     segments: int
@@ -122,7 +123,7 @@ def function():
 
 class Gateway:
     """
-    What sends SMS one by one.
+    The transport of SMS, one by one.
 
     When it is entered it raises TransportUnavailable if there is no function.
     """

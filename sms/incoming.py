@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What comes back: STOP and other answers, delivery reports.
+Incoming SMS: STOP and other answers, delivery reports.
 """
 
 import datetime as dt

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What becomes of a SMS: what was sent, and what the recipient did.
+Record activity: the SMS that was sent, its clicks and its bounce.
 """
 
 from sql import Null

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the templates can insert of a record.
+Insertable fields: those of a record that its templates can show.
 """
 
 from ..common.access import Refused, is_offered

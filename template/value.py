@@ -278,7 +278,7 @@ def _offered_dict(value, name, _methods=_offered(dict)):
 
 
 class Offer:
-    "Something that has the given attributes, and can be called with function"
+    "Object with the given attributes, which calls the function"
     __slots__ = ('_function', '_names')
 
     def __init__(self, function=None, **names):

@@ -1,9 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The mails that come back, and those about which somebody complains.
+Bounces and complaints: their effects on record activities and addresses.
 
-Where that is known from does not matter here.
+They are called by :mod:`mail.inbound.inbound_email`, or by any other source.
 """
 
 from sql import Null

@@ -1,9 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What else can happen to a mail: a reply, a bounce, an unsubscription.
+The events replied, bounced and unsubscribed of an e-mail.
 
-Their source does not matter here, it calls `RecordActivity.apply_events`.
+Their source, whatever it is, calls `RecordActivity.apply_events`.
 """
 
 import datetime as dt

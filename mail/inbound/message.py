@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What a message that came in says about a mail that went out.
+Incoming messages: the bounce, complaint, reply or request they contain.
 
 Anybody can send anything, so nothing here is trusted: the message only tells
 about which mail it claims to be.  It is read as far as it can be.
@@ -76,7 +76,7 @@ _COMPLAINTS = {'abuse', 'fraud', 'opt-out', 'opt-out-list'}
 
 class Notice(NamedTuple):
     """
-    What a message says.
+    The bounce, complaint, reply or request of an incoming message.
 
     :param kind: BOUNCE, COMPLAINT, REPLY, UNSUBSCRIBE or None if it says
         nothing.
