@@ -169,6 +169,7 @@ class Scenario(metaclass=PoolMeta):
 
 
 class ActivityLayout:
+    "Layout of the e-mail of an activity"
     __slots__ = ()
 
     layout = fields.Many2One(

@@ -181,6 +181,7 @@ class Incoming(ModelSQL, ModelView):
 
 
 class RecordActivityIncoming:
+    "Delivery and answers of the SMS of a record activity"
     __slots__ = ()
 
     sms_delivered_at = fields.DateTime(
@@ -253,6 +254,7 @@ class Consent(metaclass=PoolMeta):
 
 
 class HitIncoming:
+    "Retention of the incoming SMS, with the one of the hits"
     __slots__ = ()
 
     @classmethod

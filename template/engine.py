@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 """
 The templates of titles and bodies: Genshi, with the expressions of
-:mod:`sandbox`, without includes, code, macros and match templates, and with
+:mod:`expression`, without includes, code, macros and match templates, and with
 an end to what they can cost.
 
 A template is compiled once and can be rendered by any number of threads.

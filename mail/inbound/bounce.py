@@ -22,6 +22,7 @@ _DETAIL = 250
 
 
 class RecordActivityBounce:
+    "Address and bounce of the e-mail of a record activity"
     __slots__ = ()
 
     email_address = fields.Char(

@@ -85,6 +85,7 @@ class Activity(metaclass=PoolMeta):
 
 
 class RecordActivityEvent:
+    "Reply, bounce and unsubscription of the e-mail of a record activity"
     __slots__ = ()
 
     email_replied = fields.Boolean("E-Mail Replied", readonly=True)
