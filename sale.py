@@ -2,8 +2,6 @@
 # this repository contains the full copyright notices and license terms.
 "Sales as targets, and the date of the last sale of a party."
 
-import datetime as dt
-
 from sql.aggregate import Max
 
 from trytond.model import fields
@@ -11,6 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from .common.sql import to_date
 from .mixin import CompanyTargetMixin
 
 
@@ -64,11 +63,7 @@ class Party(metaclass=PoolMeta):
             query.where &= fields.SQL_OPERATORS['in'](
                 query.from_[0].party, list(ids))
             cursor.execute(*query)
-            for party, date in cursor:
-                # SQLite does not know that it is a date
-                if isinstance(date, str):
-                    date = dt.date.fromisoformat(date)
-                result[party] = date
+            result.update((party, to_date(date)) for party, date in cursor)
         return result
 
     @classmethod
