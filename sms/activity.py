@@ -16,10 +16,11 @@ from trytond.transaction import Transaction, check_access, without_check_access
 from ..common.access import Access
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
-from ..exceptions import ActivityError, SenderError, TemplateError
+from ..exceptions import ActivityError, SenderError
 from ..mail.page import Shortener
 from ..outcome import failed, skipped
-from ..template.engine import TemplateSyntaxError, compile_text
+from ..template import field_text
+from ..template.engine import compile_text
 from ..template.view import View
 from ..tracking import url as tracking
 from . import gateway
@@ -154,22 +155,7 @@ class Activity(metaclass=PoolMeta):
     @classmethod
     def check_sms_text(cls, activities, field_names=None):
         "Ensure that the text can be compiled"
-        if field_names and 'sms_text' not in field_names:
-            return
-        for activity in activities:
-            if not activity.sms_text:
-                continue
-            try:
-                cls._check_template(
-                    compile_text(activity.sms_text),
-                    Pool().get(activity.root.model))
-            except TemplateSyntaxError as exception:
-                raise TemplateError(gettext(
-                        'marketing_automation.msg_activity_template',
-                        activity=activity.rec_name,
-                        field=cls.__names__('sms_text')['field'],
-                        line=exception.line or 1,
-                        error=exception.message)) from exception
+        field_text.check(activities, ['sms_text'], field_names)
 
     def check_ready(self):
         super().check_ready()
