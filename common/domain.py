@@ -63,10 +63,11 @@ def _check_clause(Model, clause):
         return check_fields(Model, clause[1:])
     target = clause[3] if len(clause) > 3 else None
     *_, (_, field) = field_path.walk(Model, clause[0], target)
-    if Relation := field_path.target(field, target):
+    Relation = field_path.target(field, target)
+    if Relation:
         Pool().get('ir.model.access').check(Relation.__name__, 'read')
-        if clause[1].endswith('where'):
-            check_fields(Relation, clause[2])
+    if clause[1].endswith('where') and Relation:
+        check_fields(Relation, clause[2])
 
 
 def describe(Model, domain):
