@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The errors that users see."
 
 from trytond.exceptions import UserError
 from trytond.model.exceptions import ValidationError
@@ -70,11 +71,11 @@ class TrackingError(ActivityError):
 
 
 class SuppressionError(ValidationError):
-    "What is to be suppressed is no e-mail address"
+    "The text to suppress is no e-mail address"
 
 
 class TransportError(UserError):
-    "What hands over the messages is out of reach"
+    "The transport of the messages is out of reach"
 
 
 class ScenarioTemplateError(UserError):

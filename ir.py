@@ -1,10 +1,11 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The crons, and the log of the e-mails of the activities."
 
 import email.policy
 import zlib
 
-from sql import Literal, Values
+from sql import Literal
 from sql.functions import CurrentTimestamp
 
 import trytond.config as config
@@ -68,7 +69,7 @@ class Email(metaclass=PoolMeta):
     def log_marketing(cls, emails):
         """
         Log the e-mails that were sent: tuples of the activity's id, the
-        record's id, the resource and the parcel.
+        record's id, the resource and the message.
         """
         for sub_emails in grouped_slice(list(emails), _SLICE):
             sub_emails = list(sub_emails)
@@ -84,9 +85,9 @@ class Email(metaclass=PoolMeta):
         cursor = Transaction().connection.cursor()
         sent = values_table([
                 [activity, record, resource,
-                    parcel.to or str(parcel.content['To']),
-                    parcel.subject, parcel.message_id]
-                for activity, record, resource, parcel in emails],
+                    message.to or str(message.content['To']),
+                    message.subject, message.message_id]
+                for activity, record, resource, message in emails],
             ['INTEGER', 'INTEGER', *['VARCHAR'] * 4])
         cursor.execute(*table.insert(
                 [table.marketing_automation_activity,
@@ -97,8 +98,8 @@ class Email(metaclass=PoolMeta):
                     *(getattr(sent, f'column{i}') for i in range(1, 7)),
                     Literal(0), CurrentTimestamp())))
         recipients = values_table([
-                [record, parcel.message_id, parcel.recipient]
-                for _, record, _, parcel in emails],
+                [record, message.message_id, message.recipient]
+                for _, record, _, message in emails],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])
         logged = scalar_subquery(table, table.id, (
                 (table.marketing_automation_record == recipients.column1)
@@ -113,11 +114,12 @@ class Email(metaclass=PoolMeta):
     @classmethod
     def _keep_content(cls, emails):
         table = cls.__table__()
-        cast = cls.marketing_automation_content.sql_format
-        values = Values([
-                [record, parcel.message_id,
-                    cast(zlib.compress(bytes(parcel.content)))]
-                for _, record, _, parcel in emails])
+        field = cls.marketing_automation_content
+        values = values_table([
+                [record, message.message_id,
+                    field.sql_format(zlib.compress(bytes(message.content)))]
+                for _, record, _, message in emails],
+            ['INTEGER', 'VARCHAR', field.sql_type().base])
         Transaction().connection.cursor().execute(*table.update(
                 [table.marketing_automation_content], [values.column3],
                 from_=[values],

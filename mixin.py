@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Target models: the party, the reader, the language and the addresses."
 
 from collections import defaultdict
 
@@ -87,7 +88,7 @@ class MarketingAutomationMixin(Model):
         """
         Raise an error if the domain uses what the virtual reader may not read.
         """
-        access = Access({'_groups': cls._marketing_groups()})
+        access = Access.virtual(cls)
         with access.reader():
             check_fields(cls, domain)
 
@@ -100,7 +101,7 @@ class MarketingAutomationMixin(Model):
                 is not MarketingAutomationMixin.marketing_access_context):
             # It depends on the record
             return False
-        access = Access({'_groups': cls._marketing_groups()})
+        access = Access.virtual(cls)
         return access.reads_all(cls, names)
 
     @classmethod

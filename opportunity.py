@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Sale opportunities as targets, with the scenario they come from."
 
 from trytond.model import Unique, fields
 from trytond.pool import PoolMeta

@@ -1,13 +1,12 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What became of one record activity: the vocabulary between the execution and
-the actions.
+Outcomes and messages: the vocabulary between the execution and the actions.
 
-An action returns an :class:`Outcome` for each record activity that it got,
-or a :class:`Parcel` for what can only be handed over once the intention to do
-so is durable (a mail to an SMTP server).  A parcel is turned into an outcome
-by the courier of the action after the commit.
+An action returns an :class:`Outcome` for each record activity that it got, or
+an :class:`OutgoingMessage` for what can only be handed over once the intention
+to do so is durable (a mail to an SMTP server).  A message is turned into an
+outcome by the transport of the action after the commit.
 """
 
 import datetime as dt
@@ -21,15 +20,15 @@ __all__ = [
 
 class TransportUnavailable(Exception):
     """
-    What hands over is out of reach.
+    The transport of an action is out of reach.
 
-    Nothing of the parcel was handed over, it waits for better times.
+    Nothing of the message was handed over, it waits for better times.
     """
 
 
 class RollbackNeeded(Exception):
     """
-    What an action has begun in the database must be undone.
+    The changes of an action in the database must be rolled back.
 
     An action raises it because of one record of many that it has changed
     together.  The batch is divided until that record is alone, which gets the
@@ -67,10 +66,10 @@ class Outcome(NamedTuple):
 
 class OutgoingMessage(NamedTuple):
     """
-    Something that waits for its hand-over.
+    A message that waits for its hand-over by the transport.
 
     :param recipient: the one address it goes to.
-    :param content: what the courier understands, for a mail the
+    :param content: what the transport understands, for a mail the
         :class:`email.message.EmailMessage`.
     :param message_id: the identifier it has from the first try on.
     :param sender: the address that gets what can not be delivered.

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The public URLs.
+Routes: the public URLs, and the preview of the users.
 
 Anybody on the internet may request them, with anything.
 """
@@ -133,7 +133,7 @@ def _redirect(url, status):
 @set_max_request_size(_MAX_SIZE)
 @allow_null_origin
 def empty(request):
-    "Where the open links of former releases end"
+    "Return the pixel of the mails of former releases"
     return _pixel()
 
 
@@ -329,7 +329,7 @@ def _unknown(request, pool):
 
 
 def _requester(request):
-    "Return what is told about the one who makes the request"
+    "Return the user agent and the address of the request"
     return {
         'user_agent': request.headers.get('User-Agent'),
         'address': request.remote_addr,

@@ -1,7 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-
-import datetime as dt
+"Sales as targets, and the date of the last sale of a party."
 
 from sql.aggregate import Max
 
@@ -10,6 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from .common.sql import to_date
 from .mixin import CompanyTargetMixin
 
 
@@ -63,11 +63,7 @@ class Party(metaclass=PoolMeta):
             query.where &= fields.SQL_OPERATORS['in'](
                 query.from_[0].party, list(ids))
             cursor.execute(*query)
-            for party, date in cursor:
-                # SQLite does not know that it is a date
-                if isinstance(date, str):
-                    date = dt.date.fromisoformat(date)
-                result[party] = date
+            result.update((party, to_date(date)) for party, date in cursor)
         return result
 
     @classmethod

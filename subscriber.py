@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The subscribers of the mailing lists as targets, also those who are no party.
+Subscribers of the mailing lists as targets, also those who are no party.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from .mixin import MarketingAutomationMixin
 
 
 class Address(NamedTuple):
-    "What stands for the contact mechanism of who has none"
+    "Address of a subscriber, in place of a contact mechanism"
     value: str
 
 

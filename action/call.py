@@ -7,7 +7,7 @@ The action that calls a method or clicks a button of the record.
 from collections import defaultdict
 
 from trytond.i18n import gettext
-from trytond.model import fields
+from trytond.model import ModelView, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.tools import is_instance_method
@@ -17,6 +17,9 @@ from ..common import access
 from ..common.transaction import is_transient
 from ..exceptions import ActivityError
 from ..outcome import RollbackNeeded, done, failed, skipped
+
+# The code of all methods with the decorator, which leaves no other mark
+_BUTTON_ACTION = ModelView.button_action('')(lambda: None).__code__
 
 
 class Activity(metaclass=PoolMeta):
@@ -154,12 +157,9 @@ def _is_button(Target, name):
 
 
 def _opens_action(method):
-    "Return if it is decorated by ModelView.button_action"
-    function = getattr(method, '__func__', method)
-    while function is not None:
-        code = getattr(function, '__code__', None)
-        # The variable of the decorator that the wrapper knows
-        if code and 'action' in code.co_freevars:
+    "Return if the method is decorated by ModelView.button_action"
+    while method is not None:
+        if getattr(method, '__code__', None) is _BUTTON_ACTION:
             return True
-        function = getattr(function, '__wrapped__', None)
+        method = getattr(method, '__wrapped__', None)
     return False

@@ -12,16 +12,16 @@ from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.transaction import (
-    Transaction, active_records, check_access, without_check_access)
+    active_records, check_access, without_check_access)
 
 from ..common import field_path
-from ..common.access import Access, Refused, is_offered
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.access import Refused, actors, is_offered
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.draft import Draft, sender
+from ..mail.draft import Draft
 from ..mail.message import compose
 from ..mail.smtp import Session
 from ..outcome import OutgoingMessage, failed, skipped
@@ -115,12 +115,9 @@ class Activity(metaclass=PoolMeta):
                     not activity.colleague):
                 continue
             Target = Pool().get(activity.root.model)
-            accesses = [Access({'_groups': Target._marketing_groups()})]
-            if Transaction().user:
-                accesses.append(Access.user())
             try:
                 with check_access():
-                    for access in accesses:
+                    for access in actors(Target):
                         _check_path(Target, activity.colleague, access)
             except Refused as exception:
                 raise ActivityError(gettext(
@@ -139,13 +136,13 @@ class Activity(metaclass=PoolMeta):
     def courier_email_colleague(self):
         return Session()
 
-    def log_email_colleague(self, parcels):
-        self.log_send_email(parcels)
+    def log_email_colleague(self, messages):
+        self.log_send_email(messages)
 
     def execute_email_colleague(self, record_activities):
         """
-        Return the parcel, or the reason why there is none, for each record
-        activity.
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each record activity.
         """
         recipients = self._colleagues(record_activities)
         replies = {}
@@ -160,16 +157,16 @@ class Activity(metaclass=PoolMeta):
             else:
                 outcomes[record_activity.id] = skipped(recipient)
         for language, group in groups.items():
-            for letter in self._drafts(ColleagueMail, language, group):
-                outcomes[letter.id] = letter.finish(
-                    recipients[letter.id], replies.get(letter.target.id))
+            for mail in self._drafts(ColleagueMail, language, group):
+                outcomes[mail.id] = mail.finish(
+                    recipients[mail.id], replies.get(mail.target.id))
         return outcomes
 
     # The recipients
 
     @without_check_access
     def _colleagues(self, record_activities):
-        "Return the recipient, or why there is none, by record activity"
+        "Return the recipient, or the reason of its lack, by record activity"
         targets = {r.id: r.record.record for r in record_activities}
         values = {}
         if self.colleague:
@@ -285,7 +282,7 @@ class ColleagueMail(Draft):
 
     def finish(self, recipient, reply):
         """
-        Return the parcel for the recipient, or why there is none.
+        Return the message to the recipient, or the outcome if there is none.
 
         :param reply: the contact mechanism to which the colleague replies.
         """

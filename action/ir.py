@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Access of the to-dos by the rules of their responsibles."
 
 from trytond.pool import PoolMeta
 from trytond.transaction import Transaction

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that adds to a mailing list, and removes from it.
+The action that adds to a mailing list, or removes from it.
 """
 
 from contextlib import nullcontext
@@ -15,11 +15,10 @@ from trytond.pyson import Eval
 from trytond.tools.email_ import normalize_email, set_from_header
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..common.text import one_line
 from ..exceptions import ActivityError
 from ..mail import headers
-from ..mail.draft import sender
 from ..mail.smtp import Session
 from ..outcome import Outcome, OutgoingMessage, done, failed, skipped
 from ..tracking import url
@@ -95,13 +94,13 @@ class Activity(metaclass=PoolMeta):
             return Session()
         return nullcontext(self)
 
-    def log_mailing_list(self, parcels):
-        self.log_send_email(parcels)
+    def log_mailing_list(self, messages):
+        self.log_send_email(messages)
 
     def execute_mailing_list(self, record_activities):
         """
-        Return a dictionary of the outcome, or the parcel with the e-mail that
-        asks for confirmation, for each record activity.
+        Return a dictionary of the outcome, or of the message that asks for
+        confirmation, for each record activity.
         """
         targets = [r.record.record for r in record_activities]
         mechanisms = targets[0].__class__.marketing_emails(targets)
@@ -179,7 +178,7 @@ class Activity(metaclass=PoolMeta):
         return outcomes
 
     def _confirmation(self, record_activity, subscriber):
-        "Return the parcel that asks to confirm the subscription"
+        "Return the message that asks to confirm the subscription"
         message, title = subscriber.get_email_subscribe()
         message_id = (
             record_activity.message_id

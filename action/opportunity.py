@@ -10,10 +10,9 @@ from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import Transaction
 
 from ..common import field_path
-from ..common.access import VirtualReaders
 from ..exceptions import ActivityError
 from ..outcome import Outcome, done, failed, skipped
 from ..template import field_text
@@ -317,13 +316,8 @@ class Activity(metaclass=PoolMeta):
 
     def _opportunity_texts(self, language, record_activities):
         "Return a dictionary of the texts, or the outcome, in the language"
-        context = {'language': language} if language else {}
-        Target = record_activities[0].record.record.__class__
-        with Transaction().set_context(**context), active_records():
-            activity = self.__class__(self.id)
-            targets = Target.browse(
-                [r.record.record.id for r in record_activities])
-            readers = VirtualReaders()
+        with field_text.in_language(self, language, record_activities) as (
+                activity, targets, readers):
             return {
                 record_activity.id: field_text.words(
                     activity, _TEXTS, target, readers.access(target))

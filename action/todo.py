@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that gives a user something to do.
+To-dos: the tasks of users, and the action that creates them.
 """
 
 import datetime as dt
@@ -14,10 +14,9 @@ from trytond.model import Index, ModelSQL, ModelView, Unique, Workflow, fields
 from trytond.model.exceptions import AccessError
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Date, Eval, If
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import Transaction
 
 from ..common import field_path
-from ..common.access import VirtualReaders
 from ..common.error import raise_as
 from ..exceptions import ActivityError
 from ..mixin import TargetReferenceMixin
@@ -28,7 +27,7 @@ _RESPONSIBLES = ['res.user', 'company.employee']
 
 
 class ToDo(Workflow, TargetReferenceMixin, ModelSQL, ModelView):
-    "What a user has to do for a record of a scenario"
+    "Task of a user for a record of a scenario"
     __name__ = 'marketing.automation.todo'
     _rec_name = 'subject'
 
@@ -350,15 +349,11 @@ class Activity(metaclass=PoolMeta):
         Yield the id and the values of the to-do, or why there is none, of
         each record activity and user of the group.
         """
-        context = {'language': language} if language else {}
-        Target = group[0][0].record.record.__class__
         deadline = None
         if self.todo_days is not None:
             deadline = dt.date.today() + dt.timedelta(days=self.todo_days)
-        with Transaction().set_context(**context), active_records():
-            activity = self.__class__(self.id)
-            targets = Target.browse([r.record.record.id for r, _ in group])
-            readers = VirtualReaders()
+        with field_text.in_language(self, language, [r for r, _ in group]) as (
+                activity, targets, readers):
             for (record_activity, user), target in zip(group, targets):
                 texts = field_text.words(
                     activity, ['todo_subject', 'todo_note'], target,

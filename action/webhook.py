@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The action that tells another server.
+The action that posts to a webhook.
 
 The messages follow the specification of Standard Webhooks 1.0.0.
 """
@@ -14,9 +14,9 @@ from trytond.i18n import gettext
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import active_records
 
-from ..common.access import Access, Refused, VirtualReaders, is_offered
+from ..common.access import Refused, VirtualReaders, actors, is_offered
 from ..common.error import error_text
 from ..common.transaction import is_database, is_transient
 from ..exceptions import ActivityError
@@ -88,9 +88,7 @@ class Activity(metaclass=PoolMeta):
 
     def _check_webhook_fields(self):
         Model = Pool().get(self.root.model)
-        accesses = [Access({'_groups': Model._marketing_groups()})]
-        if Transaction().user:
-            accesses.append(Access.user())
+        accesses = actors(Model)
         for name in self.webhook_fields or []:
             try:
                 field = Model._fields.get(name)
@@ -122,7 +120,7 @@ class Activity(metaclass=PoolMeta):
         return Transport()
 
     def execute_webhook(self, record_activities):
-        "Return the parcels with the messages"
+        "Return a dictionary of the message, or the outcome without one"
         try:
             check_url(self.webhook_url or '')
         except ValueError as exception:

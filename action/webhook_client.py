@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Post messages to the webhooks that the configuration allows, over HTTPS.
+Webhook client: posts messages over HTTPS to the hosts of the configuration.
 
 The address to which a host leads is checked and then connected to, so that
 the name can not lead elsewhere in between.
@@ -26,6 +26,7 @@ import idna
 import trytond.config as config
 from trytond.i18n import gettext
 
+from ..common.text import one_line
 from ..outcome import done, failed, postponed
 
 __all__ = ['ConfigurationError', 'Transport', 'check_url', 'secrets', 'sign']
@@ -36,12 +37,12 @@ _PREFIX = 'whsec_'
 # As the specification asks for
 _MIN_SECRET, _MAX_SECRET = 24, 64
 _DETAIL = 250
-_AGAIN = {408, 425, 429}
+_RETRY_STATUSES = {408, 425, 429}
 _MAX_DELAY = dt.timedelta(days=1)
 
 
 class ConfigurationError(ValueError):
-    "The configuration lacks what is needed"
+    "The secret of the configuration is missing or not valid"
 
 
 class _Private(OSError):
@@ -146,14 +147,14 @@ class _Connection(http.client.HTTPSConnection):
 
 class Transport:
     """
-    Posts the parcels; none of them is sent twice in a row.
+    Posts the messages; none of them is sent twice in a row.
 
     What is out of reach is so for the rest of the batch.
     """
 
     def __init__(self):
         self._connection = None
-        self._away = None
+        self._unavailable = None
 
     def __enter__(self):
         self._timeout = config.getint(
@@ -171,12 +172,12 @@ class Transport:
         if connection:
             connection.close()
 
-    def send(self, parcel):
-        "Post the parcel and return its outcome"
-        if self._away:
-            return self._away
+    def send(self, message):
+        "Post the message and return its outcome"
+        if self._unavailable:
+            return self._unavailable
         try:
-            host, port, path = check_url(parcel.recipient)
+            host, port, path = check_url(message.recipient)
         except ValueError as exception:
             return failed('not_allowed', str(exception))
         try:
@@ -187,30 +188,32 @@ class Transport:
             self._connection.connect()
         except (OSError, UnicodeError) as exception:
             self._close()
-            self._away = postponed('webhook_away', _line(exception))
-            return self._away
+            self._unavailable = postponed(
+                'webhook_away', one_line(str(exception), _DETAIL))
+            return self._unavailable
         try:
             self._connection.request(
-                'POST', path, parcel.content, self._headers(parcel))
+                'POST', path, message.content, self._headers(message))
             response = self._connection.getresponse()
             body = response.read(_DETAIL)
         except (OSError, http.client.HTTPException) as exception:
             return postponed(
-                'webhook_lost', _line(exception) or type(exception).__name__)
+                'webhook_lost',
+                one_line(str(exception), _DETAIL) or type(exception).__name__)
         finally:
             self._close()
         return _outcome(response, body)
 
-    def _headers(self, parcel):
+    def _headers(self, message):
         timestamp = int(time.time())
         return {
             'Content-Type': 'application/json',
             'User-Agent': 'Tryton-Marketing-Automation',
             'Connection': 'close',
-            'webhook-id': parcel.message_id,
+            'webhook-id': message.message_id,
             'webhook-timestamp': str(timestamp),
             'webhook-signature': ' '.join(
-                sign(key, parcel.message_id, timestamp, parcel.content)
+                sign(key, message.message_id, timestamp, message.content)
                 for key in self._secrets),
             }
 
@@ -219,9 +222,9 @@ def _outcome(response, body):
     status = response.status
     if 200 <= status <= 299:
         return done()
-    detail = _line(f"{status} {response.reason} "
-        + body.decode('utf-8', 'replace'))
-    if status in _AGAIN or status >= 500:
+    words = body.decode('utf-8', 'replace')
+    detail = one_line(f'{status} {response.reason} {words}', _DETAIL)
+    if status in _RETRY_STATUSES or status >= 500:
         return postponed(
             'webhook_busy', detail, _delay(response.getheader('Retry-After')))
     return failed('webhook_refused', detail)
@@ -244,9 +247,3 @@ def _delay(value):
             date = date.replace(tzinfo=dt.timezone.utc)
         delay = date - dt.datetime.now(dt.timezone.utc)
     return min(max(delay, dt.timedelta()), _MAX_DELAY)
-
-
-def _line(text):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in str(text))
-    return ' '.join(text.split())[:_DETAIL]

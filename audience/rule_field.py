@@ -4,11 +4,11 @@
 Which fields of a model an audience may ask for, and with which operators.
 """
 
-from trytond.model import ModelStorage, fields
+from trytond.model import fields
 from trytond.pool import Pool
-from trytond.transaction import Transaction, check_access
 
-from ..common.access import Access, is_offered
+from ..common import field_path
+from ..common.access import actors, is_offered
 
 __all__ = ['OPERATORS', 'VALUES', 'kinds', 'parent_name', 'target']
 
@@ -67,16 +67,10 @@ def kinds(Model, Target, through=True):
         and is_offered(name, field) and field.searchable(Model)}
     if not through:
         found = {n: k for n, k in found.items() if k != 'many'}
-    for actor in _actors(Target):
-        with actor:
+    for actor in actors(Target):
+        with actor.reader():
             found = _readable(Model, found)
     return found
-
-
-def _actors(Target):
-    if Transaction().user:
-        yield check_access()
-    yield Access({'_groups': Target._marketing_groups()}).reader()
 
 
 def _readable(Model, found):
@@ -104,8 +98,7 @@ def target(Model, name):
     field = Model._fields.get(name) if Model and name else None
     if field is None or _KINDS.get(field._type) not in {'one', 'many'}:
         return
-    Relation = field.get_target()
-    return Relation if issubclass(Relation, ModelStorage) else None
+    return field_path.target(field)
 
 
 def parent_name(Model):

@@ -14,9 +14,10 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction, check_access, without_check_access
 from trytond.url import http_host
 
+from ..common.access import actors
 from ..common.error import error_text
 from ..common.transaction import is_database, is_transient
-from ..template.insertable import offers, readers
+from ..template.insertable import offers
 from .preview import Preview
 
 _ACTIONS = ['send_email', 'send_sms']
@@ -214,7 +215,7 @@ class ActivityPreviewForm:
         Model = Pool().get(scenario.model)
         return '\n'.join(
             f'{label}\n    {expression}'
-            for label, expression in offers(Model, readers(Model)))
+            for label, expression in offers(Model, actors(Model)))
 
     @classmethod
     def preview_page(cls, id, record=None, language=None):

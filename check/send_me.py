@@ -11,11 +11,10 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..common.text import one_line
 from ..exceptions import SendMeError
 from ..mail import headers
-from ..mail.draft import sender
 from ..mail.message import compose
 from ..outcome import OutgoingMessage, TransportUnavailable
 from ..tracking import url

@@ -1,9 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the actions may do with records.
+Access rights of actions and templates.
 
-They are executed as the system, for which Tryton checks nothing.  So nobody
+Actions are executed as the system, for which Tryton checks nothing.  So nobody
 can draw what he may not do himself, nor what the groups of the virtual reader
 may not do.
 """
@@ -17,19 +17,20 @@ from trytond.model.modelstorage import EvalEnvironment
 from trytond.pool import Pool
 from trytond.pyson import PYSON, PYSONDecoder, PYSONEncoder
 from trytond.transaction import (
-    Transaction, check_access, inactive_records, without_check_access)
+    Transaction, inactive_records, without_check_access)
 
 __all__ = [
-    'Access', 'VirtualReaders', 'Refused', 'check_write', 'holds', 'may_click',
-    'writable_ids',
-    ]
+    'Access', 'VirtualReaders', 'Refused', 'actors', 'check_write', 'holds',
+    'may_click', 'writable_ids']
 
 
-def _actors(Target):
-    "Yield the contexts in which the rights are asked"
-    if Transaction().user:
-        yield check_access()
-    yield Access({'_groups': Target._marketing_groups()}).reader()
+def actors(Target):
+    """
+    Return the accesses of the current user, unless it is root, and of the
+    virtual reader of the model.
+    """
+    users = [Access.user()] if Transaction().user else []
+    return [*users, Access.virtual(Target)]
 
 
 def check_write(Target, Model, names):
@@ -41,8 +42,8 @@ def check_write(Target, Model, names):
     pool = Pool()
     ModelAccess = pool.get('ir.model.access')
     FieldAccess = pool.get('ir.model.field.access')
-    for actor in _actors(Target):
-        with actor:
+    for actor in actors(Target):
+        with actor.reader():
             ModelAccess.check(Model.__name__, 'write')
             FieldAccess.check(Model.__name__, list(names), 'write')
 
@@ -54,8 +55,8 @@ def may_click(Target, name):
     Button = pool.get('ir.model.button')
     User = pool.get('res.user')
     groups = Button.get_groups(Target.__name__, name)
-    for actor in _actors(Target):
-        with actor:
+    for actor in actors(Target):
+        with actor.reader():
             # A button without group asks for the right to write
             if groups and not groups & set(User.get_groups()):
                 return False
@@ -109,7 +110,7 @@ def holds(record, statement):
 
 
 class Refused(Exception):
-    "What a template may not do, in the words for its author"
+    "Access that a template has not, in words for its author"
 
 
 # No user has it, so no user can become administrator with it
@@ -127,7 +128,7 @@ class _Rights(NamedTuple):
 
 class Access:
     """
-    What a reader may read.
+    Access rights of a reader.
 
     :param context: the ``marketing_access_context`` of the target: the
         ``_groups`` and ``_companies`` that the reader has, none by default.
@@ -149,6 +150,11 @@ class Access:
                 '_groups': tuple(context.get('_groups') or ()),
                 '_companies': tuple(context.get('_companies') or ()),
                 }
+
+    @classmethod
+    def virtual(cls, Target):
+        "Return the access of the virtual reader, whatever the record"
+        return cls({'_groups': Target._marketing_groups()})
 
     @classmethod
     def user(cls):

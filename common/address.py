@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+E-mail addresses (RFC 5321 4.1.2, RFC 6531) as they are typed and configured.
+"""
 
 import functools
 import re
@@ -7,6 +10,10 @@ import unicodedata
 from email.utils import getaddresses
 
 import idna
+
+import trytond.config as config
+
+__all__ = ['AddressError', 'address_of', 'envelope_address', 'sender']
 
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+")
 
@@ -72,3 +79,9 @@ def address_of(from_):
     "Return the address of a header, empty if it has not exactly one"
     addresses = getaddresses([from_])
     return addresses[0][1] if len(addresses) == 1 else ''
+
+
+def sender():
+    "Return the address that the server is configured to send from"
+    return config.get(
+        'marketing', 'email_from', default=config.get('email', 'from'))

@@ -1,19 +1,18 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Decode a domain, check what it reads, and tell it in words.
+Domains: decode, check the access to their fields, describe in words.
 """
 
 import datetime as dt
 import time
 
 from trytond.i18n import gettext
-from trytond.model import ModelStorage
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
 from trytond.transaction import check_access
 
-from .access import is_offered
+from . import field_path
 
 __all__ = ['NOBODY', 'check_fields', 'decode', 'describe']
 
@@ -63,40 +62,12 @@ def _check_clause(Model, clause):
     if clause[0] in {'AND', 'OR'}:
         return check_fields(Model, clause[1:])
     target = clause[3] if len(clause) > 3 else None
-    Relation = _check_path(Model, clause[0], target)
+    *_, (_, field) = field_path.walk(Model, clause[0], target)
+    Relation = field_path.target(field, target)
+    if Relation:
+        Pool().get('ir.model.access').check(Relation.__name__, 'read')
     if clause[1].endswith('where') and Relation:
         check_fields(Relation, clause[2])
-
-
-def _check_path(Model, path, target=None):
-    "Return the model to which the last field of the path leads"
-    pool = Pool()
-    ModelAccess = pool.get('ir.model.access')
-    FieldAccess = pool.get('ir.model.field.access')
-    for name in path.split('.'):
-        if (not Model or name not in Model._fields
-                or not is_offered(name, Model._fields[name])):
-            raise ValueError(gettext(
-                    'marketing_automation.msg_field_unknown',
-                    field=path,
-                    **(Model.__names__() if Model else {'model': ''})))
-        ModelAccess.check(Model.__name__, 'read')
-        FieldAccess.check(Model.__name__, [name], 'read')
-        Model = _target(Model._fields[name], target)
-    if Model:
-        ModelAccess.check(Model.__name__, 'read')
-    return Model
-
-
-def _target(field, name):
-    "Return the model, of the name if the field is a reference, or None"
-    if field._type == 'reference':
-        return Pool().get(name) if name else None
-    try:
-        Target = field.get_target()
-    except AttributeError:
-        return None
-    return Target if issubclass(Target, ModelStorage) else None
 
 
 def describe(Model, domain):
@@ -139,7 +110,7 @@ def _words(Model, clause):
             continue
         labels.append(Model.__names__(name)['field'])
         selection = _selection(Model, name)
-        Model = _target(Model._fields[name], target)
+        Model = field_path.target(Model._fields[name], target)
     if operator.endswith('where') and Model:
         words = ', '.join(_lines(Model, value))
     else:

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Texts of exceptions, for persons and for the log."
 
 from contextlib import contextmanager
 
@@ -21,7 +22,7 @@ def raise_as(Error, message, **words):
     Raise what is wrong as the error with the message (id), which gets the
     words of what is wrong as `error` besides the words given.
 
-    What deserves another try is raised as it is.
+    A transient error is raised as it is.
     """
     try:
         yield

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Instances of many records, and their caches."
 
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction

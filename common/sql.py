@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Statements that are composed once and planned by their indexes."
 
 import datetime as dt
 import re
@@ -12,7 +13,6 @@ from sql.functions import Function
 
 from trytond import backend
 from trytond.model import fields
-from trytond.transaction import Transaction
 
 __all__ = [
     'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
@@ -21,13 +21,14 @@ __all__ = [
 
 class cached_query:
     """
-    Decorate the method of a class that composes a statement; it returns then
-    what the cursor executes.
+    Decorator of a class method that composes a statement, which then returns
+    the text and the parameters.
 
     To compose a statement takes longer than to execute it for a single row,
     so its text is kept.  The method must use its keyword arguments only as
     values, and its positional ones must tell all that the text depends on
-    besides them.
+    besides them.  A text is kept for each number of values in a tuple, but for
+    a list only if it has one.
     """
 
     def __init__(self, compose):
@@ -38,12 +39,14 @@ class cached_query:
         return partial(self._make, owner)
 
     def _make(self, owner, *args, **values):
-        shapes = [*map(_shape, values.values())]
-        if _MANY in shapes:
+        outlines = [*map(_outline, values.values())]
+        if _MANY in outlines:
             return tuple(self._compose(owner, *args, **values))
         texts = self._texts.setdefault(owner, {})
-        key = (Flavor.get().paramstyle, args, *values, *shapes)
+        key = (Flavor.get().paramstyle, args, *values, *outlines)
         if key not in texts:
+            if len(texts) >= _SIZE:
+                texts.clear()
             texts[key] = tuple(self._compose(owner, *args, **{
                         n: _places(v, n) for n, v in values.items()}))
         text, places = texts[key]
@@ -51,13 +54,16 @@ class cached_query:
 
 
 _MANY = 'many'
+_SIZE = 100
 
 
-def _shape(value):
-    "Return what the text depends on"
+def _outline(value):
+    "Return the part of the value on which the text depends"
     if value is None:
         # The comparison with it is another one
         return None
+    if isinstance(value, tuple):
+        return tuple(map(_outline, value))
     if not isinstance(value, list):
         return 'one'
     # A row has columns
@@ -68,7 +74,7 @@ def _shape(value):
 
 
 class _Place:
-    "Where a value is in the parameters"
+    "Place of a value in the parameters"
     __slots__ = ('path',)
 
     def __init__(self, *path):
@@ -83,6 +89,8 @@ class _Place:
 def _places(value, *path):
     if value is None:
         return None
+    if isinstance(value, tuple):
+        return tuple(_places(v, *path, i) for i, v in enumerate(value))
     if isinstance(value, list):
         return [
             _places(v, *path, i) if isinstance(v, list) else _Place(*path, i)
@@ -102,9 +110,8 @@ class inline(Expression):
     """
     The SQL of a value that is part of the text of the statement.
 
-    PostgreSQL plans what is often executed for any parameters, and only knows
-    that a statement fulfills the condition of an index if the values of the
-    condition are none.
+    PostgreSQL plans what is often executed for any parameters, and uses a
+    partial index only if its condition has literals in the statement.
     """
     __slots__ = ('_text',)
     params = ()
@@ -128,7 +135,7 @@ def exists_by_index(table, where):
 
     Unlike of EXISTS PostgreSQL makes no join of it, whose kind it would choose
     by statistics that do not know what is new, and compare each row with each
-    other: for each row it looks into an index, see also `average`.
+    other: for each row it looks into an index, see also `opaque_id`.
     """
     row = table.select(Literal(1), where=where, limit=1)
     return Coalesce(row, Literal(0)) == Literal(1)
@@ -139,7 +146,7 @@ def scalar_subquery(table, expression, where):
     Return the SQL of the expression of the one row of the table that fulfills
     the clause, null if there is none.
 
-    PostgreSQL looks into an index for each row, see `found`: with a join it
+    PostgreSQL looks into an index for each row, see `exists_by_index`: a join
     would read all of a table that has some ten thousands of rows.
     """
     return table.select(expression, where=where, limit=1)
@@ -200,48 +207,6 @@ def write_rows(table, where, values):
             [getattr(table, n) for n in values], list(values.values()),
             where=where))
     return cursor.rowcount
-
-
-_SIZE = 100
-
-
-class _Mark:
-    "The place of a value in the parameters of a statement"
-    __slots__ = ('index',)
-
-    def __init__(self, index):
-        self.index = index
-
-
-class Statements:
-    "The texts of the statements of a model"
-
-    def __init__(self):
-        self._texts = {}
-
-    def execute(self, key, values, build):
-        """
-        Return the rows of the statement for the values.
-
-        :param key: what the statement depends on besides the values; whether
-            each of these is None is part of it.
-        :param build: a function that returns the query for the values, with
-            which it must do nothing but use them as parameters.
-        """
-        key = (key, tuple(v is None for v in values))
-        if key not in self._texts:
-            query = build([
-                    _Mark(i) if v is not None else None
-                    for i, v in enumerate(values)])
-            if len(self._texts) >= _SIZE:
-                self._texts.clear()
-            self._texts[key] = str(query), query.params
-        text, params = self._texts[key]
-        cursor = Transaction().connection.cursor()
-        cursor.execute(text, [
-                values[p.index] if isinstance(p, _Mark) else p
-                for p in params])
-        return cursor.fetchall()
 
 
 def to_date(value):

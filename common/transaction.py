@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tell what deserves another try, and insist.
+Transient errors of the database, and transactions that are run again.
 """
 
 import time
@@ -18,13 +18,13 @@ __all__ = [
 # SQLite raises the same exception for a statement that is wrong
 _BUSY = ('locked', 'busy')
 # Those of PostgreSQL: a lock not available, the server shuts down or starts
-_AGAIN = {'55P03', '57P01', '57P02', '57P03'}
+_RETRY_CODES = {'55P03', '57P01', '57P02', '57P03'}
 # The classes of conflicts with others and of lost connections
-_AGAIN_CLASSES = {'40', '08'}
+_RETRY_CLASSES = {'40', '08'}
 
 
 def is_transient(exception):
-    "Return if the same may succeed in another transaction"
+    "Return if the error is transient: another transaction may succeed"
     if isinstance(exception, TransactionError):
         return True
     if not isinstance(exception, backend.DatabaseOperationalError):
@@ -33,7 +33,7 @@ def is_transient(exception):
         return any(word in str(exception) for word in _BUSY)
     # Without code it is not the server that speaks: it is out of reach
     code = getattr(exception, 'sqlstate', None)
-    return not code or code in _AGAIN or code[:2] in _AGAIN_CLASSES
+    return not code or code in _RETRY_CODES or code[:2] in _RETRY_CLASSES
 
 
 def is_database(exception):

@@ -13,6 +13,7 @@ from trytond.pool import Pool
 from trytond.report import Report
 from trytond.transaction import Transaction, inactive_records
 
+from ..common.text import printable
 from .consent import COMMENT, pause_days
 
 
@@ -92,7 +93,7 @@ class Unsubscribe(Report):
         if not Consent.stop(
                 record, scope, how,
                 reason=form.get('reason'),
-                comment=_printable(form.get('comment'))):
+                comment=printable(form.get('comment'))):
             return 'unknown'
         if scope != 'pause':
             Hit.add('unsubscribe', record=record, link=link, **requester)
@@ -221,8 +222,3 @@ class Unsubscribe(Report):
         return (
             Transaction().language.replace('_', '-'),
             language.direction if language else 'ltr')
-
-
-def _printable(text):
-    "Return the text without what a database refuses"
-    return ''.join(c if c.isprintable() else ' ' for c in text or '')

@@ -18,6 +18,8 @@ from trytond.pool import Pool
 from trytond.sendmail import send_message_transactional
 from trytond.transaction import Transaction, without_check_access
 
+from ..common.address import sender
+
 # What comes back sooner is the same trouble
 _SAME = dt.timedelta(days=1)
 # How long nobody has entered a scenario that has ended
@@ -150,8 +152,7 @@ class ScenarioAlert:
         if not addresses:
             return
         message = EmailMessage()
-        message['From'] = config.get(
-            'marketing', 'email_from', default=config.get('email', 'from'))
+        message['From'] = sender()
         message['To'] = ', '.join(addresses)
         message['Subject'] = cls._told_label(scenario, code)
         message['Auto-Submitted'] = 'auto-generated'

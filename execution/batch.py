@@ -4,8 +4,6 @@
 Read and write the record activities of a batch, always many at once.
 """
 
-import functools
-
 from sql import Literal
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
@@ -19,6 +17,7 @@ from trytond.transaction import Transaction
 from ..common.orm import clear_cache
 from ..common.sql import (
     cached_query, in_keys, inline, scalar_subquery, values_table, write_rows)
+from ..common.text import storable
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
@@ -236,7 +235,7 @@ class RecordActivityBatch:
             written = cls._update(ids, {
                     'state': outcome.state,
                     'reason': outcome.reason,
-                    'detail': _storable(outcome.detail),
+                    'detail': storable(outcome.detail),
                     'ended_at': now,
                     'claim': number if outcome.state == 'done' else None,
                     'claimed_at': (
@@ -260,14 +259,27 @@ class RecordActivityBatch:
         It is what happens most, so it is one statement that needs neither
         begin nor commit.
         """
-        sql, params = _done_query(cls)
-        values = {'id': id_, 'claim': number, 'at': now.replace(microsecond=0)}
+        query = cls._done_query(
+            id_=id_, claim=number, at=now.replace(microsecond=0))
         with autocommit():
             cursor = Transaction().connection.cursor()
-            cursor.execute(sql, [
-                    values[p.name] if isinstance(p, _Parameter) else p
-                    for p in params])
+            cursor.execute(*query)
             return bool(cursor.rowcount)
+
+    @cached_query
+    def _done_query(cls, id_, claim, at):
+        table = cls.__table__()
+        values = {
+            'state': 'done',
+            'reason': None,
+            'detail': None,
+            'ended_at': at,
+            'claimed_at': at,
+            }
+        return table.update(
+            [getattr(table, n) for n in values], list(values.values()),
+            where=(table.id == id_) & (table.claim == claim)
+            & (table.state == 'sending'))
 
     @classmethod
     def _final_reasons(cls):
@@ -281,7 +293,7 @@ class RecordActivityBatch:
         return cls._update(ids, {
                 'state': 'waiting',
                 'reason': outcome.reason,
-                'detail': _storable(outcome.detail),
+                'detail': storable(outcome.detail),
                 'at': outcome.at.replace(microsecond=0),
                 'claim': None,
                 'claimed_at': None,
@@ -307,7 +319,7 @@ class RecordActivityBatch:
                     }
             count += cls._update([record_activity.id], {
                     **values,
-                    'detail': _storable(outcome.detail),
+                    'detail': storable(outcome.detail),
                     'attempts': attempts,
                     'claim': None,
                     'claimed_at': None,
@@ -399,34 +411,3 @@ class RecordActivityBatch:
             cls._update(ids, {
                     'state': 'waiting', 'claim': None, 'claimed_at': None})
         return ids
-
-
-class _Parameter:
-    "What is replaced by its value at the execution"
-
-    def __init__(self, name):
-        self.name = name
-
-
-@functools.lru_cache(maxsize=16)
-def _done_query(RecordActivity):
-    "Return the statement and its parameters"
-    table = RecordActivity.__table__()
-    id_, claim, at = map(_Parameter, ['id', 'claim', 'at'])
-    values = {
-        'state': 'done',
-        'reason': None,
-        'detail': None,
-        'ended_at': at,
-        'claimed_at': at,
-        }
-    return tuple(table.update(
-            [getattr(table, n) for n in values], list(values.values()),
-            where=(table.id == id_) & (table.claim == claim)
-            & (table.state == 'sending')))
-
-
-def _storable(text):
-    "Return the text without what a database refuses"
-    if text:
-        return text.encode('utf-8', 'replace').decode().replace('\0', '')

@@ -11,7 +11,7 @@ import datetime as dt
 from itertools import count
 
 from dateutil.relativedelta import relativedelta
-from sql import Cast, Literal, Values
+from sql import Cast, Literal
 from sql.conditionals import Coalesce
 
 import trytond.config as config
@@ -24,7 +24,7 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.orm import clear_cache
-from ..common.sql import in_keys
+from ..common.sql import in_keys, values_table
 from ..exceptions import DateError
 
 _SLICE = 500
@@ -296,7 +296,9 @@ class RecordActivityRecordDate:
             if expire_at := activity.expires_at(at, now):
                 dated[-1].append(expire_at)
         if dated:
-            values = Values(dated)
+            values = values_table(dated, [
+                    cls._fields[n].sql_type().base
+                    for n in ['id', 'date_value', 'at', 'expire_at']])
             columns = [table.reason, table.date_value, table.at]
             new = [Literal(None), values.column2, values.column3]
             if len(dated[0]) > 3:

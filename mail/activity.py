@@ -13,21 +13,21 @@ from trytond.model import ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Eval
 from trytond.report import Report
-from trytond.transaction import Transaction, active_records
+from trytond.transaction import Transaction
 
-from ..common.access import VirtualReaders
-from ..common.address import AddressError, address_of, envelope_address
+from ..common.address import AddressError, address_of, envelope_address, sender
 from ..exceptions import (
     ActivityError, SenderError, TemplateError, TrackingError)
 from ..outcome import Outcome, skipped
 from ..template.engine import (
     SAFE_DATETIME, Markup, TemplateSyntaxError, compile_markup, compile_text,
     limited)
+from ..template.field_text import in_language
 from ..template.view import View, unknown_fields
 from ..tracking import url as tracking
 from . import headers, mjml, return_path
 from .attachment import ActivityAttachment
-from .draft import Draft, sender
+from .draft import Draft
 from .layout import ActivityLayout
 from .smtp import Session
 
@@ -214,34 +214,41 @@ class ActivityEmail:
     # Execution
 
     def courier_send_email(self):
-        "Return the context manager of what sends the parcels"
+        "Return the context manager of the transport"
         return Session()
 
     def execute_send_email(self, record_activities):
         """
-        Return a dictionary of the parcel with the message, or of the reason
-        why there is none, for each record activity.
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each record activity.
         """
-        targets = {r.id: r.record.record for r in record_activities}
-        Target = next(iter(targets.values())).__class__
-        languages = Target.marketing_languages(list(targets.values()))
         recipients = self.email_recipients(record_activities)
-        outcomes, by_language = {}, defaultdict(list)
-        for record_activity in record_activities:
-            recipient = recipients[record_activity.id]
-            if isinstance(recipient, Outcome):
-                outcomes[record_activity.id] = recipient
-            else:
-                target = targets[record_activity.id]
+        outcomes = {
+            id_: r for id_, r in recipients.items() if isinstance(r, Outcome)}
+        return outcomes | self._messages(Draft, record_activities, {
+                id_: r for id_, r in recipients.items()
+                if id_ not in outcomes})
+
+    def _messages(self, Draft, record_activities, recipients):
+        """
+        Return a dictionary of the message, or of the outcome if there is none,
+        for each of the record activities that has a recipient.
+
+        :param Draft: the class of the drafts.
+        :param recipients: a dictionary of the recipient by record activity.
+        """
+        targets = [r.record.record for r in record_activities]
+        languages = targets[0].__class__.marketing_languages(targets)
+        by_language = defaultdict(list)
+        for record_activity, target in zip(record_activities, targets):
+            if record_activity.id in recipients:
                 by_language[languages[target.id]].append(record_activity)
         drafts = []
         for language, group in by_language.items():
             drafts.extend(self._drafts(Draft, language, group))
         links = Pool().get('marketing.automation.link').ids({
                 (self.id, url) for d in drafts for url in d.urls})
-        for draft in drafts:
-            outcomes[draft.id] = draft.finish(recipients[draft.id], links)
-        return outcomes
+        return {d.id: d.finish(recipients[d.id], links) for d in drafts}
 
     def email_recipients(self, record_activities):
         """
@@ -274,17 +281,9 @@ class ActivityEmail:
 
     def _drafts(self, Draft, language, record_activities):
         "Return the drafts of the class rendered in the language"
-        Target = record_activities[0].record.record.__class__
-        context = {'language': language} if language else {}
-        # The instances keep the context of where they come from: those of the
-        # record activities are in another language and show also what has
-        # been deactivated
-        with Transaction().set_context(**context), active_records():
-            activity = self.__class__(self.id)
-            targets = Target.browse(
-                [r.record.record.id for r in record_activities])
-            Target.marketing_fill(targets)
-            readers = VirtualReaders()
+        with in_language(self, language, record_activities) as (
+                activity, targets, readers):
+            targets[0].__class__.marketing_fill(targets)
             drafts = []
             for record_activity, target in zip(record_activities, targets):
                 record_activity.record.record = target
@@ -361,16 +360,16 @@ class ActivityEmail:
                 one_click=self.scenario.unsubscribable),
             }
 
-    def log_send_email(self, parcels):
-        "Log the parcels, a dictionary by record activity, which were sent"
+    def log_send_email(self, messages):
+        "Log the messages, a dictionary by record activity, which were sent"
         pool = Pool()
         Email = pool.get('ir.email')
         RecordActivity = pool.get('marketing.automation.record.activity')
         # Some may be deleted meanwhile
         Email.log_marketing([
-                (self.id, record, resource, parcels[id_])
+                (self.id, record, resource, messages[id_])
                 for id_, record, resource in RecordActivity.targets(
-                    list(parcels))])
+                    list(messages))])
 
 
 class Activity(

@@ -67,6 +67,7 @@ class Attachment(sequence_ordered(), ModelSQL, ModelView):
 
 
 class ActivityAttachment:
+    "Attachments of the e-mail of an activity"
     __slots__ = ()
 
     attachments = fields.One2Many(

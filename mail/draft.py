@@ -1,11 +1,10 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The e-mail of a record activity between its template and its message."
 
 import functools
 
-import trytond.config as config
-
-from ..common.address import AddressError, envelope_address
+from ..common.address import AddressError, envelope_address, sender
 from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
 from ..outcome import OutgoingMessage, failed
@@ -18,21 +17,16 @@ from .message import compose
 from .page import Page, Shortener
 from .serialized import serialize
 
-# The stencils by shape of a template; they keep it as the shape needs it
-_stencils = functools.lru_cache(maxsize=32)(lambda template: {})
+# The mail merges of a template by outline: it is kept, as an outline knows
+# its parts by their ids
+_mail_merges = functools.lru_cache(maxsize=32)(lambda template: {})
 
-_MAX_STENCILS = 20
-
-
-def sender():
-    "Return the address that the server is configured to send from"
-    return config.get(
-        'marketing', 'email_from', default=config.get('email', 'from'))
+_MAX_MAIL_MERGES = 20
 
 
 class Draft:
     """
-    A mail on its way from the template to the parcel.
+    The e-mail of a record activity, first rendered and then finished.
 
     All drafts of a batch are rendered before the links of all are known.
     """
@@ -47,7 +41,7 @@ class Draft:
         self.title = ''
         self.page = None
         # Instead of the page, and the words that fill it
-        self.stencil = self.words = None
+        self.mail_merge = self.words = None
         self.click_url, self.pixel_url = self._tracked_urls()
 
     def _tracked_urls(self):
@@ -59,8 +53,8 @@ class Draft:
 
     @property
     def urls(self):
-        if self.stencil:
-            return self.stencil.links(self.words)
+        if self.mail_merge:
+            return self.mail_merge.links(self.words)
         return self.page.urls if self.page else set()
 
     def render(self, access):
@@ -72,7 +66,7 @@ class Draft:
                 self.activity.email_title).render(context)
             field = 'email_template'
             template = compile_markup(self.activity.email_source())
-            if not self._find_stencil(template, context):
+            if not self._find_mail_merge(template, context):
                 self.page = self._page(template, context)
         except Exception as exception:
             if is_transient(exception) or is_database(exception):
@@ -86,28 +80,28 @@ class Draft:
             html = mjml.to_html(html)
         return Page(html, self.short)
 
-    def _find_stencil(self, template, context):
-        "Return if there is a stencil for the result of the template"
+    def _find_mail_merge(self, template, context):
+        "Return if there is a mail merge for the result of the template"
         if (template.is_mjml or self.short.urls
                 or not (self.click_url and self.pixel_url)):
             return False
-        traced = template.shape(context)
+        traced = template.outline(context)
         if not traced or self.short.urls:
             # The page is rendered from the start
             self.short.clear()
             return False
-        shape, self.words, outline = traced
-        stencils = _stencils(template)
-        if shape not in stencils:
-            if len(stencils) >= _MAX_STENCILS:
+        outline, self.words, render = traced
+        mail_merges = _mail_merges(template)
+        if outline not in mail_merges:
+            if len(mail_merges) >= _MAX_MAIL_MERGES:
                 return False
-            stencils[shape] = MailMerge.cut(
-                outline, self.words, self._page(template, context))
-        self.stencil = stencils[shape]
-        return bool(self.stencil)
+            mail_merges[outline] = MailMerge.make(
+                render, self.words, self._page(template, context))
+        self.mail_merge = mail_merges[outline]
+        return bool(self.mail_merge)
 
     def finish(self, address, links):
-        "Return the parcel, or why there is none"
+        "Return the message, or the outcome if there is none"
         if self.failure:
             return failed('template_error', self.activity.template_failure(
                     *self.failure, self.target))
@@ -143,8 +137,8 @@ class Draft:
                 'Message-ID': message_id,
                 **self.activity.email_headers(self.record_activity),
                 }
-            if self.stencil:
-                html, text = self.stencil.fill(
+            if self.mail_merge:
+                html, text = self.mail_merge.fill(
                     self.words, click, unsubscribe, self.pixel_url,
                     personal=True)
                 if address.isascii():

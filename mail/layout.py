@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What is around the texts of the e-mails.
+Layouts: the page around the texts of the e-mails.
 """
 
 import functools
@@ -19,14 +19,14 @@ from ..template.engine import Markup, TemplateSyntaxError
 from . import layout_source
 
 # The same text is put into the same layout for many recipients
-_frame = functools.lru_cache(maxsize=256)(
-    lambda layout, content, words: layout_source.frame(
+_insert = functools.lru_cache(maxsize=256)(
+    lambda layout, content, words: layout_source.insert(
         layout, content, dict(words)))
 _SAMPLE = '<p>x</p>'
 
 
 class Layout(DeactivableMixin, ModelSQL, ModelView):
-    "What is around the texts of e-mails"
+    "The page around the texts of e-mails"
     __name__ = 'marketing.automation.layout'
 
     name = fields.Char("Name", required=True, translate=True)
@@ -75,7 +75,7 @@ class Layout(DeactivableMixin, ModelSQL, ModelView):
     def _check_html(self):
         try:
             layout_source.check(self.html)
-            Markup(self.frame(_SAMPLE).source)
+            Markup(self.insert(_SAMPLE).source)
         except layout_source.LayoutSourceError as exception:
             raise LayoutError(gettext(
                     'marketing_automation.msg_layout_content',
@@ -112,11 +112,11 @@ class Layout(DeactivableMixin, ModelSQL, ModelView):
 
     # Use
 
-    def frame(self, content):
-        "Return the :class:`frame.Frame` of the content in the layout"
+    def insert(self, content):
+        "Return the :class:`LayoutSource` of the content in the layout"
         unsubscribe = self.unsubscribe or gettext(
             'marketing_automation.msg_layout_unsubscribe')
-        return _frame(self.html, content, (
+        return _insert(self.html, content, (
                 ('sender', self.sender),
                 ('unsubscribe', unsubscribe),
                 ('language', Transaction().language),
@@ -169,6 +169,7 @@ class Scenario(metaclass=PoolMeta):
 
 
 class ActivityLayout:
+    "Layout of the e-mail of an activity"
     __slots__ = ()
 
     layout = fields.Many2One(
@@ -197,18 +198,18 @@ class ActivityLayout:
             layout = scenario.layout
         return layout
 
-    def _framed(self):
+    def _layout_source(self):
         if layout := self.used_layout:
-            return layout.frame(self.email_template)
+            return layout.insert(self.email_template)
 
     def email_source(self):
-        if framed := self._framed():
-            return framed.source
+        if source := self._layout_source():
+            return source.source
         return super().email_source()
 
     def _template_place(self, field, line):
-        if field == 'email_template' and (framed := self._framed()):
-            inside, line = framed.place(line)
+        if field == 'email_template' and (source := self._layout_source()):
+            inside, line = source.place(line)
             if not inside:
                 return self.used_layout.rec_name, line
         return super()._template_place(field, line)

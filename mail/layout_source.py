@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-A text put inside a layout, before both are compiled as one template.
+Layout source: the text inside its layout, compiled as one template.
 
 So the whole costs no more than a template that contains everything, and what
 is always the same in the mails of an activity is found also around its text.
@@ -14,7 +14,7 @@ from typing import NamedTuple, Optional
 import lxml.html
 
 __all__ = [
-    'LayoutSource', 'LayoutSourceError', 'check', 'frame', 'is_whole', 'uses']
+    'LayoutSource', 'LayoutSourceError', 'check', 'insert', 'is_whole', 'uses']
 
 _COMMENT = re.compile(r'<!--.*?-->', re.DOTALL)
 _WHOLE = re.compile(r'<(?:!doctype|html|head|body|mjml)\b', re.IGNORECASE)
@@ -58,13 +58,13 @@ def is_whole(source):
     return bool(_WHOLE.search(_COMMENT.sub('', source)))
 
 
-def frame(layout, content, words=None):
+def insert(layout, content, words=None):
     """
-    Return the :class:`Frame` of the content inside the layout.
+    Return the :class:`LayoutSource` of the content inside the layout.
 
     :param layout: a source with a place for the content.
     :param words: the texts of the other places by name.
-    :raises FrameError: if there is no place.
+    :raises LayoutSourceError: if there is no place.
     """
     words = words or {}
     layout = _WORD.sub(
@@ -91,11 +91,11 @@ def check(layout):
     """
     Ensure that the content is shown once.
 
-    :raises FrameError: if it is not.
+    :raises LayoutSourceError: if it is not.
     """
     if len(_CONTENT.findall(_COMMENT.sub('', layout))) != 1:
         raise LayoutSourceError
-    source = frame(layout, _SAMPLE).source
+    source = insert(layout, _SAMPLE).source
     page = lxml.html.document_fromstring(source)
     for element in page.iter('span'):
         if element.get('data-content'):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Show the messages that were sent.
+The messages that were sent, shown from the log or rendered again.
 
 The log of the e-mails keeps no body.  Where the configuration says so the
 message is kept on its row of the log, otherwise it is rendered again.

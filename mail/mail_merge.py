@@ -1,11 +1,10 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Messages that only differ in some words, made from one that is composed once.
+Mail merge: the words and URLs of each recipient in a page composed once.
 
-A stencil is the HTML and the text part of a page with places for the words
-and for the URLs of the recipient.  To fill it gives what to compose the page
-of the recipient would have given.
+The HTML and the text part of the page have places for them.  The result equals
+the one of `compose` for the page of the recipient.
 """
 
 import hashlib
@@ -35,7 +34,7 @@ _SAMPLE = 'https://sample.example.com/m/'
 
 class MailMerge:
     """
-    The page of all results of a template that have the same shape.
+    The page of all results of a template that have the same outline.
 
     :param html: the result with places for the words.
     """
@@ -64,29 +63,29 @@ class MailMerge:
             (_split(u or ''), _number(p)) for u, p in self._ends.items()]
 
     @classmethod
-    def cut(cls, outline, words, page):
+    def make(cls, render, words, page):
         """
-        Return the stencil of the HTML with places, or None if it does not
-        give what the page with the words does.
+        Return the mail merge of the HTML with places, or None if its result
+        is not the one of the page with the words.
 
-        :param outline: the function that returns the HTML, None if there is
+        :param render: the function that returns the HTML, None if there is
             none.
         """
         try:
-            html = outline()
+            html = render()
             if html is None:
                 return
-            stencil = cls(html, len(words))
+            mail_merge = cls(html, len(words))
         except Exception as exception:
             # It is possible without
-            logger.info("no stencil error=%s", exception.__class__.__name__)
+            logger.info("no mail merge error=%s", exception.__class__.__name__)
             return
         page.rewrite(_sample_click, _sample_end)
         page.add_pixel(_SAMPLE)
         html = page.html()
-        if (stencil.fill(words, _sample_click, _sample_end, _SAMPLE)
+        if (mail_merge.fill(words, _sample_click, _sample_end, _SAMPLE)
                 == (html, text_of(html))):
-            return stencil
+            return mail_merge
 
     def _next(self):
         self._count += 1
@@ -151,8 +150,8 @@ def _sample_end(url):
 
 def _number(word):
     match = PLACE.fullmatch(word)
-    letters = match[1] or match[2]
-    return int(''.join(str(ord(c) - ord('a')) for c in letters))
+    digits = match[1] or match[2]
+    return int(''.join(str(ord(c) - ord('a')) for c in digits))
 
 
 def _split(text):

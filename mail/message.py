@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Make the message of a rendered template, without knowing any record.
+The message of a rendered template (RFC 5322), without any record.
 """
 
 from email.header import Header

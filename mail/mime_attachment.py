@@ -9,7 +9,7 @@ import secrets
 from email.message import EmailMessage
 from email.policy import SMTP
 
-__all__ = ['enclose', 'parts']
+__all__ = ['attach', 'parts']
 
 # What is in the head of a message about its body
 _INNER = ('content-', 'mime-version')
@@ -36,7 +36,7 @@ def parts(attachments):
     return result or None
 
 
-def enclose(data, attachments):
+def attach(data, attachments):
     """
     Return the message with its body and the attachments as parts.
 

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The HTML page of an e-mail: its links, its pixel and its text part."
 
 import html
 import re

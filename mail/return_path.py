@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The addresses to which the mails return: each has its own (VERP).
+Return paths: the address to which each mail returns (VERP).
 
 The token is written in base 32 because some mail servers do not keep the case
 of an address.

@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Messages serialized without the policy of the library, which is slow."
 
 import binascii
 import email

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-One conversation with the SMTP server: each message becomes an outcome.
+SMTP session (RFC 5321): each message becomes an outcome.
 """
 
 import copy
@@ -18,8 +18,9 @@ import trytond.config as config
 from trytond.sendmail import get_smtp_server
 
 from ..common.address import AddressError, envelope_address
+from ..common.text import one_line
 from ..outcome import TransportUnavailable, done, failed, postponed
-from .mime_attachment import enclose
+from .mime_attachment import attach
 
 __all__ = ['ServerUnavailable', 'Session']
 
@@ -27,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 # The answer to the final dot may take long and who does not wait for it sends
 # twice (RFC 5321 4.5.3.2.6), so the data gets this many times the timeout.
-PATIENCE = 5
+DATA_FACTOR = 5
 # Seconds to wait for the answer to QUIT, nothing depends on it
-FAREWELL = 5
+QUIT_TIMEOUT = 5
 # Length of what is kept from the words of the server
 DETAIL_LENGTH = 250
 # The server wants to know who we are (RFC 4954): the configuration is wrong,
@@ -44,7 +45,7 @@ _EOL = re.compile(rb'\r\n|\r|\n')
 
 
 class ServerUnavailable(TransportUnavailable):
-    "No conversation is possible with the SMTP server"
+    "The SMTP server is out of reach, or refuses the session"
 
 
 class _Utf8Missing(Exception):
@@ -55,7 +56,7 @@ class Session:
     """
     A connection to the SMTP server, for as many messages as there are.
 
-    It connects when it is entered and raises ServerAway if that fails.
+    It connects when it is entered and raises ServerUnavailable if that fails.
     A connection that is lost is opened again by the next message.
     """
 
@@ -75,30 +76,30 @@ class Session:
             return
         try:
             if server.sock:
-                server.sock.settimeout(min(FAREWELL, server.timeout))
+                server.sock.settimeout(min(QUIT_TIMEOUT, server.timeout))
             server.quit()
         except OSError:
             logger.debug("connection lost at quit")
         finally:
             _close(server)
 
-    def send(self, parcel):
+    def send(self, message):
         """
-        Hand over the parcel and return its outcome.
+        Hand over the message and return its outcome.
 
-        When it raises ServerAway, the parcel was not handed over.
+        When it raises ServerUnavailable, the message was not handed over.
         It never waits before a second try and never sends a second time what
         the server may have accepted.
         """
         try:
-            recipient = envelope_address(parcel.recipient)
+            recipient = envelope_address(message.recipient)
         except AddressError:
-            return failed('address_invalid', _line(parcel.recipient))
+            return failed('address_invalid', _line(message.recipient))
         try:
             # Without sender nobody is told about what can not be delivered
-            sender = envelope_address(parcel.sender) if parcel.sender else ''
+            sender = envelope_address(message.sender) if message.sender else ''
         except AddressError:
-            return failed('sender_invalid', _line(parcel.sender))
+            return failed('sender_invalid', _line(message.sender))
 
         while True:
             if not self._server:
@@ -106,7 +107,7 @@ class Session:
             server = self._server
             try:
                 data, options = _serialize(
-                    parcel, sender, recipient, server)
+                    message, sender, recipient, server)
             except _Utf8Missing:
                 return failed('smtputf8', _line(recipient))
             except Exception as exception:
@@ -121,7 +122,7 @@ class Session:
             used, self._used = self._used, True
             code, text = _say(server.mail, sender, options)
             if code in {LOST, 421} and used:
-                # The server got tired of the connection since the last
+                # The server has closed the connection after the last
                 # message, it has nothing of this one.
                 logger.info("connection to the SMTP server lost, reconnect")
                 self._hang_up()
@@ -129,17 +130,17 @@ class Session:
             if accepted := _accepted(code):
                 code, text = _say(server.rcpt, recipient)
             if _accepted(code):
-                server.sock.settimeout(server.timeout * PATIENCE)
+                server.sock.settimeout(server.timeout * DATA_FACTOR)
                 code, text = _say(server.data, data)
                 if server.sock:
                     server.sock.settimeout(server.timeout)
-            outcome = self._judge(code, text)
+            outcome = self._outcome(code, text)
             if (accepted and outcome.reason == 'refused'
                     and _NO_MAILBOX.match(outcome.detail)):
                 return failed('mailbox_unknown', outcome.detail)
             return outcome
 
-    def _judge(self, code, text):
+    def _outcome(self, code, text):
         if _accepted(code):
             return done()
         elif not 400 <= code <= 599:
@@ -213,9 +214,9 @@ def _close(server):
         logger.debug("connection lost at close")
 
 
-def _serialize(parcel, sender, recipient, server):
+def _serialize(message, sender, recipient, server):
     "Return the bytes of the message and the options of MAIL"
-    content = parcel.content
+    content = message.content
     utf8 = not (sender + recipient).isascii()
     if utf8 and not server.has_extn('smtputf8'):
         raise _Utf8Missing
@@ -229,7 +230,7 @@ def _serialize(parcel, sender, recipient, server):
                 email.message_from_bytes(data, policy=SMTP_POLICY),
                 utf8, eight_bit)
     # A bare CR or LF is read as end of line by some servers only
-    data = enclose(_with_crlf(data), parcel.enclosure)
+    data = attach(_with_crlf(data), message.enclosure)
     options = []
     if server.has_extn('size'):
         options.append(f'SIZE={len(data)}')
@@ -279,14 +280,14 @@ def _words(exception):
 
 
 def _join(code, text):
-    if isinstance(text, bytes):
-        text = text.decode('utf-8', 'replace')
-    return f'{code} {text}'
+    return f'{code} {_text(text)}'
 
 
-def _line(text):
-    "Return the text on one line of limited length"
-    if isinstance(text, bytes):
-        text = text.decode('utf-8', 'replace')
-    text = ''.join(c if c.isprintable() else ' ' for c in str(text))
-    return ' '.join(text.split())[:DETAIL_LENGTH]
+def _text(answer):
+    return (
+        answer.decode('utf-8', 'replace') if isinstance(answer, bytes)
+        else str(answer))
+
+
+def _line(answer):
+    return one_line(_text(answer), DETAIL_LENGTH)

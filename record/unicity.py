@@ -7,7 +7,7 @@ The value is kept on the record as its key, which is unique per scenario in
 the database: also processes that work at the same time agree.
 """
 
-from sql import Literal, Null, Values
+from sql import Literal, Null
 from sql.aggregate import Min
 
 from trytond.model import Unique, fields
@@ -16,7 +16,7 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.error import raise_as
-from ..common.sql import exists_by_index, opaque_id
+from ..common.sql import exists_by_index, opaque_id, values_table
 from ..exceptions import UnicityError
 from . import key
 
@@ -160,7 +160,7 @@ class RecordUnicity:
                 Pool().get(scenario.model), target, scenario.unicity)
         elif not keys:
             return Null
-        values = Values([[i, k] for i, k in keys.items()])
+        values = values_table(list(keys.items()), ['INTEGER', 'VARCHAR'])
         return values.select(
             values.column2, where=values.column1 == target.id)
 

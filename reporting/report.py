@@ -28,7 +28,7 @@ from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
-from ..common.sql import Statements
+from ..common.sql import cached_query
 from ..common.sql import to_date as to_date_
 from .kind import is_kind
 from .period import PERIODS, get_period, midnight, spans, start
@@ -83,7 +83,6 @@ class Reporting(ModelSQL, ModelView):
     def __setup__(cls):
         super().__setup__()
         cls._order.insert(0, ('date', 'ASC'))
-        cls._statements = Statements()
 
     # What is counted
 
@@ -172,27 +171,23 @@ class Reporting(ModelSQL, ModelView):
         kind and the number.
         """
         spans_ = spans(from_date, to_date, period)
-        number = len(ids)
-
-        def build(values):
-            dates = iter(values[number + 2:])
-            fact = cls._facts_of(
-                [(level, next(dates), next(dates)) for level, *_ in spans_],
-                *values[number:number + 2], ids=values[:number],
-                period=period)
-            columns = [fact.subject, fact.at, fact.kind] if period else [
-                fact.subject, fact.kind]
-            return fact.select(
-                *columns, Sum(fact.number), group_by=columns)
-
-        rows = cls._statements.execute(
-            (period, *(level for level, *_ in spans_)),
-            [*ids, *_times(from_date, to_date),
-                *(date for _, *dates in spans_ for date in dates)],
-            build)
+        cursor = Transaction().connection.cursor()
+        cursor.execute(*cls._facts_query(
+                period, *(level for level, *_ in spans_),
+                ids=tuple(ids), times=_times(from_date, to_date),
+                dates=tuple(tuple(dates) for _, *dates in spans_)))
         return [
             (subject, to_date_(date[0]) if date else None, kind, int(number))
-            for subject, *date, kind, number in rows]
+            for subject, *date, kind, number in cursor]
+
+    @cached_query
+    def _facts_query(cls, period, *levels, ids, times, dates):
+        fact = cls._facts_of(
+            [(level, *days) for level, days in zip(levels, dates)],
+            *times, ids=ids, period=period)
+        columns = [fact.subject, fact.at, fact.kind] if period else [
+            fact.subject, fact.kind]
+        return fact.select(*columns, Sum(fact.number), group_by=columns)
 
     @classmethod
     def _sum_facts(cls, facts, names):

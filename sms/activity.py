@@ -6,7 +6,6 @@ The action that sends a SMS.
 
 import functools
 import re
-from collections import defaultdict
 
 from trytond.i18n import gettext
 from trytond.model import fields
@@ -15,11 +14,13 @@ from trytond.pyson import Eval
 from trytond.transaction import Transaction, check_access, without_check_access
 
 from ..common.access import Access
+from ..common.text import one_line
 from ..common.transaction import is_database, is_transient
-from ..exceptions import ActivityError, SenderError, TemplateError
+from ..exceptions import ActivityError, SenderError
 from ..mail.page import Shortener
 from ..outcome import failed, skipped
-from ..template.engine import TemplateSyntaxError, compile_text
+from ..template import field_text
+from ..template.engine import compile_text
 from ..template.view import View
 from ..tracking import url as tracking
 from . import gateway
@@ -154,22 +155,7 @@ class Activity(metaclass=PoolMeta):
     @classmethod
     def check_sms_text(cls, activities, field_names=None):
         "Ensure that the text can be compiled"
-        if field_names and 'sms_text' not in field_names:
-            return
-        for activity in activities:
-            if not activity.sms_text:
-                continue
-            try:
-                cls._check_template(
-                    compile_text(activity.sms_text),
-                    Pool().get(activity.root.model))
-            except TemplateSyntaxError as exception:
-                raise TemplateError(gettext(
-                        'marketing_automation.msg_activity_template',
-                        activity=activity.rec_name,
-                        field=cls.__names__('sms_text')['field'],
-                        line=exception.line or 1,
-                        error=exception.message)) from exception
+        field_text.check(activities, ['sms_text'], field_names)
 
     def check_ready(self):
         super().check_ready()
@@ -194,31 +180,16 @@ class Activity(metaclass=PoolMeta):
     # Execution
 
     def courier_send_sms(self):
-        "Return the context manager of what sends the parcels"
+        "Return the context manager of the transport"
         return gateway.Gateway()
 
     def execute_send_sms(self, record_activities):
         """
-        Return a dictionary of the parcel with the SMS, or of the reason why
+        Return a dictionary of the message with the SMS, or of the outcome if
         there is none, for each record activity.
         """
-        targets = {r.id: r.record.record for r in record_activities}
-        Target = next(iter(targets.values())).__class__
-        languages = Target.marketing_languages(list(targets.values()))
         numbers, outcomes = self.sms_recipients(record_activities)
-        by_language = defaultdict(list)
-        for record_activity in record_activities:
-            id_ = record_activity.id
-            if id_ in numbers:
-                by_language[languages[targets[id_].id]].append(record_activity)
-        drafts = []
-        for language, group in by_language.items():
-            drafts.extend(self._drafts(Draft, language, group))
-        links = Pool().get('marketing.automation.link').ids({
-                (self.id, url) for d in drafts for url in d.urls})
-        for draft in drafts:
-            outcomes[draft.id] = draft.finish(numbers[draft.id], links)
-        return outcomes
+        return outcomes | self._messages(Draft, record_activities, numbers)
 
     def sms_recipients(self, record_activities):
         """
@@ -240,7 +211,7 @@ class Activity(metaclass=PoolMeta):
                     numbers[id_] = gateway.e164(text)
                 except gateway.NumberError:
                     outcomes[id_] = failed(
-                        'number_invalid', gateway.one_line(text))
+                        'number_invalid', one_line(text, gateway.LENGTH))
         Stop = Pool().get('marketing.automation.sms.stop')
         refused = Stop.refused(set(numbers.values()))
         for id_ in [i for i, n in numbers.items() if n in refused]:

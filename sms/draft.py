@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"The SMS of a record activity between its template and its message."
 
 import re
 import secrets
@@ -51,7 +52,7 @@ def replace_urls(text, function):
 
 class Draft:
     """
-    A SMS on its way from the template to the parcel.
+    The SMS of a record activity, first rendered and then finished.
 
     All drafts of a batch are rendered before the links of all are known.
     """
@@ -84,7 +85,7 @@ class Draft:
             self.failure = exception
 
     def finish(self, number, links):
-        "Return the parcel, or why there is none"
+        "Return the message, or the outcome if there is none"
         if self.failure:
             return failed('template_error', self.activity.template_failure(
                     'sms_text', self.failure, self.target))

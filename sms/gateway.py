@@ -1,8 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Hand over SMS to the function of the configuration: each becomes an outcome;
-and understand what the provider tells.
+SMS gateway: the function of the configuration, and requests of its provider.
+
+Each SMS that is handed over becomes an outcome.
 """
 
 import hmac
@@ -18,17 +19,17 @@ import trytond.config as config
 from trytond.tools import resolve
 
 from ..common.error import error_location
+from ..common.text import one_line
 from ..outcome import TransportUnavailable, done, failed, postponed
 
 __all__ = [
-    'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
-    'SMSRefused', 'e164', 'function', 'is_configured', 'one_line', 'parse',
-    'receive']
+    'LENGTH', 'SEPARATORS', 'Gateway', 'NumberError', 'SMS', 'SMSPostponed',
+    'SMSRefused', 'e164', 'function', 'is_configured', 'parse', 'receive']
 
 logger = logging.getLogger(__name__)
 
 # Length of what is kept of the words and the identifier of the provider
-_LENGTH = 250
+LENGTH = 250
 # How the token must be, so that nobody finds it by trying
 _TOKEN_LENGTH = 16
 # The names that providers use
@@ -73,7 +74,7 @@ class NumberError(ValueError):
 
 
 class SMS(NamedTuple):
-    "The content of a parcel"
+    "The content of an outgoing SMS"
     text: str
     from_: Optional[str]
     segments: int
@@ -122,9 +123,9 @@ def function():
 
 class Gateway:
     """
-    What sends SMS one by one.
+    The transport of SMS, one by one.
 
-    When it is entered it raises CourierAway if there is no function.
+    When it is entered it raises TransportUnavailable if there is no function.
     """
 
     def __init__(self):
@@ -142,20 +143,20 @@ class Gateway:
     def __exit__(self, *args):
         self._function = None
 
-    def send(self, parcel):
+    def send(self, message):
         """
-        Hand over the parcel and return its outcome.
+        Hand over the message and return its outcome.
 
-        When it raises CourierAway, the parcel was not handed over.
+        When it raises TransportUnavailable, the message was not handed over.
         """
         options = {}
         if self._with_reference:
             # It is the same at each try, so a provider can know it
-            options['reference'] = parcel.message_id
-        sms = parcel.content
+            options['reference'] = message.message_id
+        sms = message.content
         try:
             number = self._function(
-                sms.text, parcel.recipient, sms.from_, **options)
+                sms.text, message.recipient, sms.from_, **options)
         except TransportUnavailable:
             raise
         except SMSRefused as exception:
@@ -168,10 +169,10 @@ class Gateway:
             logger.error("SMS not sent error=%s", error_location(exception))
             return postponed('sms_busy', exception.__class__.__name__)
         if isinstance(number, (str, int)) and not isinstance(number, bool):
-            number = one_line(number)
+            number = one_line(str(number), LENGTH)
         else:
             number = None
-        return done(reference=number or parcel.message_id)
+        return done(reference=number or message.message_id)
 
 
 def receive(request, token):
@@ -235,10 +236,4 @@ def _accepts(function, name):
 
 
 def _words(exception):
-    return one_line(exception) or exception.__class__.__name__
-
-
-def one_line(value):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in str(value))
-    return ' '.join(text.split())[:_LENGTH]
+    return one_line(str(exception), LENGTH) or exception.__class__.__name__

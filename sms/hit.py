@@ -1,5 +1,6 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"Hit: the clicks in a SMS."
 
 from trytond.pool import PoolMeta
 

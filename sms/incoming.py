@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What comes back: STOP and other answers, delivery reports.
+Incoming SMS: STOP and other answers, delivery reports.
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
+from ..common.text import one_line, printable
 from . import gateway
 from .stop import plain_words, stop_words
 
@@ -28,16 +29,10 @@ _FAILED = {
     'undeliverable', 'undelivered'}
 _DELIVERED = {'delivered', 'delivrd'}
 # The same again within this time is a repetition of the provider
-_GAP = dt.timedelta(hours=1)
+_REPEAT_WINDOW = dt.timedelta(hours=1)
 # How long a report waits for its SMS, whose outcome may not be stored yet
-_PATIENCE = dt.timedelta(days=1)
+_REPORT_TIMEOUT = dt.timedelta(days=1)
 _LENGTH = 1000
-
-
-def _storable(text):
-    "Return the text without what a database refuses"
-    return ''.join(
-        c if c.isprintable() or c == '\n' else ' ' for c in text)[:_LENGTH]
 
 
 class Incoming(ModelSQL, ModelView):
@@ -114,8 +109,8 @@ class Incoming(ModelSQL, ModelView):
         cls._add({
                 'kind': 'answer',
                 'number': number,
-                'text': _storable(item['text']),
-                'sms_id': gateway.one_line(item.get('id', '')) or None,
+                'text': printable(item['text'], keep='\n')[:_LENGTH],
+                'sms_id': one_line(item.get('id'), gateway.LENGTH) or None,
                 'record_activity': record_activity,
                 'result': 'stopped' if stops else 'kept',
                 })
@@ -126,7 +121,7 @@ class Incoming(ModelSQL, ModelView):
         Hit = pool.get('marketing.automation.hit')
         RecordActivity = pool.get('marketing.automation.record.activity')
         status = plain_words(item['status'])
-        sms_id = gateway.one_line(item['id'])
+        sms_id = one_line(item['id'], gateway.LENGTH)
         if not sms_id:
             return
         elif status in _DELIVERED:
@@ -134,7 +129,7 @@ class Incoming(ModelSQL, ModelView):
         elif status in _FAILED:
             cls._add({
                     'kind': 'report',
-                    'text': gateway.one_line(item['status']),
+                    'text': one_line(item['status'], gateway.LENGTH),
                     'sms_id': sms_id,
                     'result': 'pending',
                     })
@@ -148,7 +143,7 @@ class Incoming(ModelSQL, ModelView):
             if values.get(n)]
         now = dt.datetime.now()
         if not cls.search(
-                [('at', '>', now - _GAP), *same], limit=1, order=[]):
+                [('at', '>', now - _REPEAT_WINDOW), *same], limit=1, order=[]):
             cls.create([{**values, 'at': now}])
 
     @classmethod
@@ -170,7 +165,7 @@ class Incoming(ModelSQL, ModelView):
                 incoming.number = record_activity.sms_number
                 incoming.result = 'bounced'
                 events.append((record_activity.id, 'sms_bounced', incoming.at))
-            elif incoming.at < dt.datetime.now() - _PATIENCE:
+            elif incoming.at < dt.datetime.now() - _REPORT_TIMEOUT:
                 incoming.result = 'unknown'
         cls.save(pending)
         RecordActivity.apply_events(events)
@@ -186,6 +181,7 @@ class Incoming(ModelSQL, ModelView):
 
 
 class RecordActivityIncoming:
+    "Delivery and answers of the SMS of a record activity"
     __slots__ = ()
 
     sms_delivered_at = fields.DateTime(
@@ -258,6 +254,7 @@ class Consent(metaclass=PoolMeta):
 
 
 class HitIncoming:
+    "Retention of the incoming SMS, with the one of the hits"
     __slots__ = ()
 
     @classmethod

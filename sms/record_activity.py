@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What becomes of a SMS: what was sent, and what the recipient did.
+Record activity: the SMS that was sent, its clicks and its bounce.
 """
 
 from sql import Null
@@ -111,11 +111,11 @@ class RecordActivity(
     # Sending
 
     @classmethod
-    def _sending_values(cls, parcel):
-        values = super()._sending_values(parcel)
-        if isinstance(parcel.content, SMS):
-            values['sms_number'] = parcel.recipient
-            values['sms_segments'] = parcel.content.segments
+    def _sending_values(cls, message):
+        values = super()._sending_values(message)
+        if isinstance(message.content, SMS):
+            values['sms_number'] = message.recipient
+            values['sms_segments'] = message.content.segments
         return values
 
     @classmethod

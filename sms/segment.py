@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Count the segments of a SMS (3GPP TS 23.038 and 23.040), without any record.
+Segments of a SMS (3GPP TS 23.038 and 23.040), without any record.
 """
 
 from typing import NamedTuple

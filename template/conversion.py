@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Make the value of a field of what an expression results in.
+Conversion of the result of an expression to the value of a field.
 """
 
 import datetime as dt

@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 """
 The templates of titles and bodies: Genshi, with the expressions of
-:mod:`sandbox`, without includes, code, macros and match templates, and with
+:mod:`expression`, without includes, code, macros and match templates, and with
 an end to what they can cost.
 
 A template is compiled once and can be rendered by any number of threads.
@@ -389,10 +389,10 @@ class Markup(_Template):
     def _compact(self):
         return compact(self._template.stream)
 
-    def shape(self, context):
+    def outline(self, context):
         """
-        Return the shape of the result, its words and the function that
-        returns it with places for the words; or None if it has no shape.
+        Return the outline of the result, its words and the function that
+        renders it with places for the words; or None if it has no outline.
 
         The function returns None if a word would have a meaning.
 
@@ -402,13 +402,13 @@ class Markup(_Template):
             context, lambda scope: trace(self._compact, scope))
         if traced is None:
             return
-        shape, words, get_events = traced
+        outline, words, get_events = traced
 
-        def outline():
+        def render():
             events = get_events()
             if events is not None:
                 return ''.join(self._serialize(iter(events)))
-        return shape, words, outline
+        return outline, words, render
 
 
 class Text(_Template):

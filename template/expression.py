@@ -7,7 +7,7 @@ The authors of templates are no administrators but what they write runs on the
 server as root.  So an expression is never given to Python as it was written:
 it is parsed, every node must be on the list of what is allowed, and whatever
 could reach an object (a name, an attribute, an item, a call, an operator) is
-replaced by a call to a function of :mod:`sandbox_runtime` that checks it.
+replaced by a call to a function of :mod:`runtime` that checks it.
 """
 
 import ast

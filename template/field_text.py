@@ -5,19 +5,20 @@ The texts that an activity writes for colleagues: text templates about the
 record.
 """
 
+from contextlib import contextmanager
 
 from trytond.i18n import gettext
 from trytond.pool import Pool
+from trytond.transaction import Transaction, active_records
 
+from ..common.access import VirtualReaders
 from ..common.transaction import is_database, is_transient
 from ..exceptions import TemplateError
 from ..outcome import failed
 from .engine import TemplateSyntaxError, compile_text
 from .view import View, unknown_fields
 
-__all__ = ['check', 'words']
-
-# The same source is rendered for many records
+__all__ = ['check', 'in_language', 'words']
 
 
 def check(activities, names, field_names=None):
@@ -44,6 +45,24 @@ def _check(activity, name, source):
                 field=activity.__names__(name)['field'],
                 line=exception.line or 1,
                 error=exception.message)) from exception
+
+
+@contextmanager
+def in_language(activity, language, record_activities):
+    """
+    Yield the activity, the targets of the record activities, in their order,
+    and the virtual readers of these: all in the language, if there is one.
+    """
+    context = {'language': language} if language else {}
+    Target = record_activities[0].record.record.__class__
+    # The instances keep the context of where they come from: those of the
+    # record activities are in another language and show also what has been
+    # deactivated
+    with Transaction().set_context(**context), active_records():
+        yield (
+            activity.__class__(activity.id),
+            Target.browse([r.record.record.id for r in record_activities]),
+            VirtualReaders())
 
 
 def words(activity, names, target, access):

@@ -1,12 +1,12 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the templates can insert of a record.
+Insertable fields: those of a record that its templates can show.
 """
 
-from ..common.access import Access, Refused, is_offered
+from ..common.access import Refused, is_offered
 
-__all__ = ['offers', 'readers']
+__all__ = ['offers']
 
 _NEVER = {
     'id', 'create_uid', 'create_date', 'write_uid', 'write_date', 'xml_id',
@@ -22,12 +22,6 @@ _FORMATS = {
 _PLAIN = {'char', 'text', 'fulltext', 'integer', 'time'}
 _TO_ONE = {'many2one', 'one2one'}
 _TO_MANY = {'one2many', 'many2many'}
-
-
-def readers(Target):
-    "Return what those who read the templates of the model may read"
-    return [
-        Access({'_groups': Target._marketing_groups()}), Access.user()]
 
 
 def offers(Model, accesses, depth=2):

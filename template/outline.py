@@ -1,14 +1,13 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the results of a template have in common.
+Outlines: the events of a rendered template without the words of the recipient.
 
-A template that is rendered for many recipients gives nearly always the same,
-but for some words.  The shape of a result is its events without these words:
-results of the same shape only differ in the words, at the same places.
+Results of the same outline only differ in the words, at the same places, so
+that their message is composed once (see :mod:`mail.mail_merge`).
 
 Only words that mean nothing to HTML, to URLs and to the format of the text
-part are left out of a shape.  A result with any other has no shape.
+part are left out of an outline.  A result with any other has none.
 """
 
 import re
@@ -89,15 +88,15 @@ def compact(stream):
 
 def trace(stream, scope):
     """
-    Return the shape (which is hashable), the words and the function that
-    returns the events with the places; or None if there is no shape.
+    Return the outline (which is hashable), the words and the function that
+    returns the events with the places; or None if there is no outline.
     """
-    shape, words, events = [], [], []
+    outline, words, events = [], [], []
     stack, stream = [], iter(stream)
     while True:
         for kind, data, pos in stream:
             if kind is _Static:
-                shape.append(id(data))
+                outline.append(id(data))
                 events.append((kind, data, pos))
             elif kind is EXPR:
                 value = data.evaluate(scope)
@@ -106,7 +105,7 @@ def trace(stream, scope):
                 if (type(value) is not Value or len(value) > _LENGTH
                         or not _WORDS.fullmatch(value)):
                     return None
-                shape.append(None)
+                outline.append(None)
                 words.append(str(value))
                 events.append((kind, None, pos))
             elif kind is SUB:
@@ -118,19 +117,19 @@ def trace(stream, scope):
                 if attributes is None:
                     return None
                 data = data[0], attributes
-                shape.append(data)
+                outline.append(data)
                 events.append((kind, data, pos))
             else:
                 if type(data) is Value:
                     return None
-                shape.append((kind, data))
+                outline.append((kind, data))
                 events.append((kind, data, pos))
         else:
             if not stack:
                 break
             stream = stack.pop()
     if len(words) <= _COUNT:
-        return tuple(shape), words, lambda: _events(events)
+        return tuple(outline), words, lambda: _events(events)
 
 
 def _trace_attributes(attrs, scope, words):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the expressions of a template do instead of what Python would do.
+Runtime of the expressions: the guarded operations they are compiled to.
 
 Attributes are offered per kind of value by :data:`OFFERED`; a kind that is not
 there has none.  Everything that is made while rendering is paid out of a
@@ -21,7 +21,7 @@ __all__ = ['Budget', 'FUNCTIONS', 'Limits', 'Scope']
 
 
 class Budget:
-    "What one rendering may still use"
+    "Steps, memory and time that are left to one rendering"
     __slots__ = ('_steps', '_room', '_end')
 
     def __init__(self, steps, room, seconds):
@@ -150,7 +150,7 @@ FUNCTIONS = {
 
 
 class Limits(NamedTuple):
-    "What a template may cost"
+    "Limits of the cost of a template"
     source: int = 500_000
     output: int = 1_000_000
     steps: int = 50_000

@@ -16,8 +16,8 @@ from ..common.access import Refused
 
 __all__ = [
     'BUILTINS', 'CONTAINERS', 'OFFERED', 'Offer', 'SAFE_DATETIME', 'SCALARS',
-    'Value', 'bounded', 'check_key', 'limited', 'modulo', 'multiply', 'text',
-    ]
+    'Value', 'bounded', 'check_key', 'limited', 'modulo', 'multiply',
+    'register', 'text']
 
 MAX_TEXT = 1_000_000
 MAX_RANGE = 10_000
@@ -278,7 +278,7 @@ def _offered_dict(value, name, _methods=_offered(dict)):
 
 
 class Offer:
-    "Something that has the given attributes, and can be called with function"
+    "Object with the given attributes, which calls the function"
     __slots__ = ('_function', '_names')
 
     def __init__(self, function=None, **names):
@@ -304,6 +304,13 @@ OFFERED[dict] = _offered_dict
 OFFERED[Offer] = _offered_names
 #: The further types that are shown by their str()
 SHOWN = set()
+
+
+def register(kind, read):
+    "Offer values of the kind to the templates: how an attribute is read"
+    OFFERED[kind] = read
+    SHOWN.add(kind)
+
 
 #: What stands for the module datetime
 SAFE_DATETIME = Offer(

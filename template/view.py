@@ -12,7 +12,7 @@ checked here, for a reader who is no user but only has groups and companies.
 from trytond.model import Model
 
 from ..common.access import Refused, is_offered
-from .value import OFFERED, SCALARS, SHOWN
+from .value import SCALARS, register
 
 __all__ = ['PYSONEnvironment', 'View', 'unknown_fields', 'wrap']
 
@@ -66,8 +66,7 @@ def _read(view, name):
     return values[name]
 
 
-OFFERED[View] = _read
-SHOWN.add(View)
+register(View, read=_read)
 
 
 def _raw(record, name, access):

@@ -13,7 +13,7 @@ from trytond.model import ModelSQL, ModelView, fields
 from trytond.pool import Pool
 from trytond.tests.test_tryton import drop_db, with_transaction
 
-from ..mail import draft
+from ..common import address
 from ..mixin import MarketingAutomationMixin
 from ..tracking import url
 from .common.upgrade import (
@@ -276,5 +276,5 @@ class DropInTestCase(unittest.TestCase):
                 marketing__email_from='news@example.com',
                 marketing__automation_base='https://news.example.com',
                 email__from='erp@example.com'):
-            self.assertEqual(draft.sender(), 'news@example.com')
+            self.assertEqual(address.sender(), 'news@example.com')
             self.assertEqual(url.base(), 'https://news.example.com')

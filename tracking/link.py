@@ -6,7 +6,7 @@ import hashlib
 import re
 import urllib.parse
 
-from sql import Conflict, Values
+from sql import Conflict
 from sql.conditionals import Coalesce
 from sql.functions import CurrentTimestamp
 from werkzeug.urls import iri_to_uri
@@ -16,6 +16,8 @@ from trytond.model import ModelSQL, ModelView, Unique, fields
 from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
+
+from ..common.sql import values_table
 
 _SEPARATOR = '\0'
 
@@ -134,8 +136,9 @@ class Link(ModelSQL, ModelView):
         if not (ids := raw.keys() | human.keys()):
             return
         table = cls.__table__()
-        values = Values([
-                [id, raw.get(id, 0), human.get(id, 0)] for id in sorted(ids)])
+        values = values_table(
+            [[id, raw.get(id, 0), human.get(id, 0)] for id in sorted(ids)],
+            ['INTEGER'] * 3)
         Transaction().connection.cursor().execute(*table.update(
                 [table.clicks_raw, table.clicks],
                 [Coalesce(table.clicks_raw, 0) + values.column2,

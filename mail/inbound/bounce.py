@@ -1,9 +1,9 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The mails that come back, and those about which somebody complains.
+Bounces and complaints: their effects on record activities and addresses.
 
-Where that is known from does not matter here.
+They are called by :mod:`mail.inbound.inbound_email`, or by any other source.
 """
 
 from sql import Null
@@ -22,6 +22,7 @@ _DETAIL = 250
 
 
 class RecordActivityBounce:
+    "Address and bounce of the e-mail of a record activity"
     __slots__ = ()
 
     email_address = fields.Char(
@@ -61,11 +62,11 @@ class RecordActivityBounce:
     # Sending
 
     @classmethod
-    def _sending_values(cls, parcel):
+    def _sending_values(cls, message):
         return {
-            **super()._sending_values(parcel),
+            **super()._sending_values(message),
             'email_address': (
-                normalize(parcel.recipient) if '@' in parcel.recipient
+                normalize(message.recipient) if '@' in message.recipient
                 else None),
             }
 

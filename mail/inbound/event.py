@@ -1,14 +1,14 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What else can happen to a mail: a reply, a bounce, an unsubscription.
+The events replied, bounced and unsubscribed of an e-mail.
 
-Their source does not matter here, it calls `RecordActivity.apply_events`.
+Their source, whatever it is, calls `RecordActivity.apply_events`.
 """
 
 import datetime as dt
 
-from sql import Null, Values
+from sql import Null
 from sql.operators import Concat
 
 from trytond.i18n import gettext
@@ -17,7 +17,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction, inactive_records
 
 from ...common.orm import clear_cache
-from ...common.sql import cached_query, exists_by_index
+from ...common.sql import cached_query, exists_by_index, values_table
 from ...exceptions import ActivityError
 
 REPLIED = 'email_replied'
@@ -85,6 +85,7 @@ class Activity(metaclass=PoolMeta):
 
 
 class RecordActivityEvent:
+    "Reply, bounce and unsubscription of the e-mail of a record activity"
     __slots__ = ()
 
     email_replied = fields.Boolean("E-Mail Replied", readonly=True)
@@ -176,7 +177,7 @@ class RecordActivityEvent:
             if event == UNSUBSCRIBED and child.event == UNSUBSCRIBED]
         if woken:
             table = cls.__table__()
-            values = Values(woken)
+            values = values_table(woken, ['INTEGER', 'INTEGER'])
             Transaction().connection.cursor().execute(*table.update(
                     [table.state, table.reason, table.ended_at],
                     ['waiting', Null, Null],

@@ -18,7 +18,7 @@ from trytond.transaction import TransactionError, without_check_access
 
 from ...tracking import url
 from .. import return_path
-from . import message as notification
+from .message import read
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class RecordActivity(metaclass=PoolMeta):
         except (AttributeError, LookupError, TypeError, ValueError):
             # It is not what the service sends
             return
-        notice = notification.read(data or b'', addresses)
+        notice = read(data or b'', addresses)
         if not notice.kind:
             return
         now = dt.datetime.now()
@@ -141,7 +141,7 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _inbound_mail(cls, notice):
-        "Return the id of the mail which the notice is about"
+        "Return the id of the record activity that the notice is about"
         id_ = return_path.find(notice.addresses)
         if id_ and cls.search([('id', '=', id_)], limit=1):
             return id_

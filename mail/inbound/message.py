@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What a message that came in says about a mail that went out.
+Incoming messages: the bounce, complaint, reply or request they contain.
 
 Anybody can send anything, so nothing here is trusted: the message only tells
 about which mail it claims to be.  It is read as far as it can be.
@@ -24,6 +24,8 @@ from functools import partial
 from typing import NamedTuple
 
 from flufl.bounce import all_failures
+
+from ...common.text import one_line
 
 __all__ = [
     'BOUNCE', 'COMPLAINT', 'REPLY', 'UNSUBSCRIBE', 'Notice', 'is_hard', 'read']
@@ -74,7 +76,7 @@ _COMPLAINTS = {'abuse', 'fraud', 'opt-out', 'opt-out-list'}
 
 class Notice(NamedTuple):
     """
-    What a message says.
+    The bounce, complaint, reply or request of an incoming message.
 
     :param kind: BOUNCE, COMPLAINT, REPLY, UNSUBSCRIBE or None if it says
         nothing.
@@ -222,9 +224,7 @@ def _unique(ids):
 
 
 def _line(text):
-    "Return the text on one line of limited length"
-    text = ''.join(c if c.isprintable() else ' ' for c in text[:_MAX_TEXT])
-    return ' '.join(text.split())[:_DETAIL] or None
+    return one_line(text[:_MAX_TEXT], _DETAIL) or None
 
 
 # Feedback

@@ -6,8 +6,7 @@ The records in a domain, known by what they are called instead of by their id.
 
 import json
 
-from trytond.model import ModelStorage
-from trytond.pool import Pool
+from ...common.field_path import target
 
 __all__ = ['read_domain', 'write_domain']
 
@@ -88,15 +87,6 @@ def _target(Model, path, reference=None):
     for name in path.split('.'):
         if not Model or name not in Model._fields:
             return
-        field = Model._fields[name]
-        if name == 'id':
-            continue
-        elif field._type == 'reference':
-            Model = Pool().get(reference) if reference else None
-        elif hasattr(field, 'get_target'):
-            Model = field.get_target()
-            if not issubclass(Model, ModelStorage):
-                return
-        else:
-            return
+        if name != 'id':
+            Model = target(Model._fields[name], reference)
     return Model

@@ -6,9 +6,9 @@ import unittest
 
 from werkzeug.test import Client
 
+from trytond.modules.marketing_automation.common.access import actors
 from trytond.modules.marketing_automation.template.engine import Markup
-from trytond.modules.marketing_automation.template.insertable import (
-    offers, readers)
+from trytond.modules.marketing_automation.template.insertable import offers
 from trytond.modules.marketing_automation.template.view import View
 from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, drop_db, with_transaction
@@ -183,7 +183,7 @@ class PreviewTestCase(MailMixin, unittest.TestCase):
             self.assertIn(
                 "may not be read", form.on_change_with_preview_text())
             for _, expression in offers(
-                    party.__class__, readers(party.__class__)):
+                    party.__class__, actors(party.__class__)):
                 self.assertNotRegex(expression, r'record\.code\b')
 
     @with_transaction()
@@ -192,14 +192,14 @@ class PreviewTestCase(MailMixin, unittest.TestCase):
         pool = Pool()
         Party = pool.get('party.party')
         party = self.create_party()
-        offered = offers(Party, readers(Party))
+        offered = offers(Party, actors(Party))
         self.assertIn(('Name', '${record.name}'), offered)
         self.assertIn((
                 'Language › Name',
                 "${record.lang.name if record.lang else ''}"), offered)
         self.assertNotIn('password', str(offered))
         activity = self.create_activity()
-        access, = readers(Party)[:1]
+        *_, access = actors(Party)
         context = activity.email_context(View(Party(party.id), access))
         for _, expression in offered:
             with self.subTest(expression=expression):

@@ -16,7 +16,7 @@ from trytond.modules.marketing_automation.exceptions import (
     AttachmentError, SendMeError)
 from trytond.modules.marketing_automation.mail.message import compose
 from trytond.modules.marketing_automation.mail.mime_attachment import (
-    enclose, parts)
+    attach, parts)
 from trytond.modules.marketing_automation.mail.serialized import (
     SerializedMessage)
 from trytond.modules.marketing_automation.mail.smtp import Session
@@ -36,13 +36,13 @@ CONDITION = '<p py:if="record.lang">Bonjour</p>\n<p>Bye</p>'
 class PureTestCase(unittest.TestCase):
     "Test what needs no database"
 
-    def test_enclose(self):
+    def test_attach(self):
         "Test the message stays the same beside its attachments"
         message = compose(
             'shop@example.com', 'Shop <shop@example.com>', "Zoé",
             'zoe@example.com', "Hé", '<p>Été</p>', {'X-Test': 'yes'})
         files = [("a.txt", b'text'), ("Zoé.pdf", bytes(range(256)) * 50)]
-        data = enclose(message.as_bytes(policy=SMTP), parts(files))
+        data = attach(message.as_bytes(policy=SMTP), parts(files))
         read = email.message_from_bytes(data, policy=default)
         self.assertEqual(read.get_content_type(), 'multipart/mixed')
         self.assertEqual(str(read['Subject']), "Hé")

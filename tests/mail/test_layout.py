@@ -6,7 +6,7 @@ import unittest
 from trytond.modules.marketing_automation.exceptions import (
     LayoutError, TemplateError)
 from trytond.modules.marketing_automation.mail.layout_source import (
-    LayoutSourceError, check, frame, is_whole)
+    LayoutSourceError, check, insert, is_whole)
 from trytond.modules.marketing_automation.mail.serialized import (
     SerializedMessage)
 from trytond.modules.marketing_automation.template.engine import Markup
@@ -37,26 +37,26 @@ class FrameTestCase(unittest.TestCase):
 
     def test_place(self):
         "Test the lines are those of where they were written"
-        framed = frame(AROUND, '<p>\n1</p>', {'sender': "A\nB"})
-        lines = framed.source.splitlines()
+        result = insert(AROUND, '<p>\n1</p>', {'sender': "A\nB"})
+        lines = result.source.splitlines()
         self.assertEqual(lines[2:4], ['<p>', '1</p>'])
         self.assertEqual(
-            [framed.place(i) for i in range(1, len(lines) + 1)],
+            [result.place(i) for i in range(1, len(lines) + 1)],
             [(False, 1), (False, 2), (True, 1), (True, 2), (False, 4)])
-        self.assertEqual(framed.place(None), (True, None))
+        self.assertEqual(result.place(None), (True, None))
 
     def test_words(self):
         "Test the words are shown as they are"
-        framed = frame(
+        result = insert(
             AROUND, '', {'sender': '<Shop> & "Co" ${record}\n\n 1 Main St. '})
         self.assertIn(
             '<i>&lt;Shop&gt; &amp; "Co" ${record}<br><br>1 Main St.</i>',
-            Markup(framed.source).render({}))
+            Markup(result.source).render({}))
 
     def test_content_is_no_word(self):
         "Test the places in the content are left alone"
         self.assertIn(
-            '${sender}', frame(AROUND, '${sender}', {'sender': "A"}).source)
+            '${sender}', insert(AROUND, '${sender}', {'sender': "A"}).source)
 
     def test_check(self):
         "Test the content has to be shown once"
@@ -71,11 +71,11 @@ class FrameTestCase(unittest.TestCase):
             with self.subTest(layout=layout):
                 with self.assertRaises(LayoutSourceError):
                     check(layout)
-                    frame(layout, '')
+                    insert(layout, '')
 
     def test_no_place(self):
         with self.assertRaises(LayoutSourceError):
-            frame('<p/>', 'x')
+            insert('<p/>', 'x')
 
 
 class LayoutTestCase(MailMixin, unittest.TestCase):
@@ -129,7 +129,7 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
         self.assertNotIn('<b>Top</b>', html)
 
     @with_transaction()
-    def test_stencil(self):
+    def test_mail_merge(self):
         "Test many mails in a layout are composed once"
         for name in ["Alice", "Bob"]:
             self.create_party(name)

@@ -86,7 +86,7 @@ def slowly(template, context):
 
 
 class StencilTestCase(unittest.TestCase):
-    "Test what is made of a stencil is what is made without"
+    "Test what is made by mail merge is what is made without"
 
     @settings(deadline=None, max_examples=150)
     @given(
@@ -97,7 +97,7 @@ class StencilTestCase(unittest.TestCase):
         template = Markup('<html><body>%s</body></html>' % ''.join(fragments))
         first, second = {'a': a, 'b': b}, {'a': c, 'b': d}
         try:
-            traced = template.shape(first), template.shape(second)
+            traced = template.outline(first), template.outline(second)
             page = Page(template.render(first))
             expected = slowly(template, second)
         except TemplateRenderError:
@@ -105,12 +105,12 @@ class StencilTestCase(unittest.TestCase):
         if None in traced or traced[0][0] != traced[1][0]:
             return
         (_, words, outline), (_, others, _) = traced
-        stencil = MailMerge.cut(outline, words, page)
-        if not stencil:
+        mail_merge = MailMerge.make(outline, words, page)
+        if not mail_merge:
             return
-        result = stencil.fill(others, click, unsubscribe, PIXEL)
+        result = mail_merge.fill(others, click, unsubscribe, PIXEL)
         self.assertEqual(
-            (*result, stencil.urls(others)), expected)
+            (*result, mail_merge.urls(others)), expected)
 
     def test_personal(self):
         "Test a URL with words is one link for all of them"
@@ -118,66 +118,67 @@ class StencilTestCase(unittest.TestCase):
             '<html><body><a href="https://example.com/">all</a>'
             '<a href="https://example.com/${a}?b=${b}">one</a></body></html>')
         context = {'a': "Alice", 'b': "Bob"}
-        _, words, outline = template.shape(context)
-        stencil = MailMerge.cut(outline, words, Page(template.render(context)))
+        _, words, outline = template.outline(context)
+        mail_merge = MailMerge.make(
+            outline, words, Page(template.render(context)))
         pattern = 'https://example.com/', '?b=', ''
         self.assertEqual(
-            stencil.links(words), {'https://example.com/', pattern})
+            mail_merge.links(words), {'https://example.com/', pattern})
         # What is too long for a token
         long = 'https://example.com/%s?b=b' % ('x' * 300)
         self.assertEqual(
-            stencil.links(['x' * 300, 'b']), {'https://example.com/', long})
+            mail_merge.links(['x' * 300, 'b']), {'https://example.com/', long})
         clicked = []
 
         def click(url, values):
             clicked.append((url, values))
             return 'https://example.com/m/'
-        stencil.fill(words, click, unsubscribe, PIXEL, personal=True)
+        mail_merge.fill(words, click, unsubscribe, PIXEL, personal=True)
         self.assertEqual(clicked, [
                 ('https://example.com/', None), (pattern, ['Alice', 'Bob'])])
 
     def test_used(self):
-        "Test the usual mails have a stencil"
+        "Test the usual mails have a mail merge"
         for fragment in FRAGMENTS[:9] + FRAGMENTS[13:15] + FRAGMENTS[20:21]:
             with self.subTest(fragment=fragment):
                 template = Markup(f'<html><body>{fragment}</body></html>')
                 context = {'a': "Alice", 'b': "Bob"}
-                _, words, outline = template.shape(context)
-                self.assertTrue(MailMerge.cut(
+                _, words, outline = template.outline(context)
+                self.assertTrue(MailMerge.make(
                         outline, words, Page(template.render(context))))
 
     def test_not_used(self):
-        "Test a mail does without a stencil if that gives something else"
+        "Test a mail does without a mail merge if that gives something else"
         page = Page('<p>Alice</p>')
         for outline in [
                 lambda: None, lambda: 1 / 0, lambda: '<p>Bob</p>',
                 lambda: '']:
-            self.assertIsNone(MailMerge.cut(outline, [], page))
+            self.assertIsNone(MailMerge.make(outline, [], page))
 
-    def test_shape(self):
-        "Test results that differ in more than words have different shapes"
+    def test_outline(self):
+        "Test results that differ in more than words have different outlines"
         template = Markup(
             '<p>${a}<b py:if="b">x</b><i py:for="c in d">${c}</i></p>')
 
-        def shape(**values):
-            return template.shape(values)[0]
+        def outline_of(**values):
+            return template.outline(values)[0]
 
-        base = shape(a="A", b=True, d=["x"])
-        self.assertEqual(base, shape(a="B", b=1, d=["y"]))
+        base = outline_of(a="A", b=True, d=["x"])
+        self.assertEqual(base, outline_of(a="B", b=1, d=["y"]))
         for other in [
-                shape(a="A", b=False, d=["x"]),
-                shape(a=None, b=True, d=["x"]),
-                shape(a="A", b=True, d=["x", "y"])]:
+                outline_of(a="A", b=False, d=["x"]),
+                outline_of(a=None, b=True, d=["x"]),
+                outline_of(a="A", b=True, d=["x", "y"])]:
             self.assertNotEqual(base, other)
 
-    def test_no_shape(self):
-        "Test values that may have a meaning have no shape"
+    def test_no_outline(self):
+        "Test values that may have a meaning have no outline"
         template = Markup('<p>${a}</p>')
         for value in [
                 '', '<b>', '1.', '*', '[x]', ' a', 'a ', 'a\nb', '&', '_a_',
                 'x' * 300]:
             with self.subTest(value=value):
-                self.assertIsNone(template.shape({'a': value}))
+                self.assertIsNone(template.outline({'a': value}))
 
     @settings(deadline=None, max_examples=100)
     @given(
