@@ -13,6 +13,7 @@ from sql.functions import Function
 
 from trytond import backend
 from trytond.model import fields
+from trytond.transaction import Transaction
 
 __all__ = [
     'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
