@@ -10,8 +10,23 @@ same for all the databases with the same modules, so they are made once.
 
 import functools
 
+import trytond.config as config
 from trytond import pool
 from trytond.model import ModelStorage
+
+try:
+    import hypothesis
+except ImportError:
+    # Who only needs a server of the tests
+    pass
+else:
+    # No test fails because the machine is slow
+    hypothesis.settings.register_profile('patient', deadline=None)
+    hypothesis.settings.load_profile('patient')
+
+# To synchronise the caches, by default every five minutes, commits the
+# transaction of a test on SQLite, as it has one connection
+config.set('cache', 'clean_timeout', str(10 ** 9))
 
 # Each pool looks for the same classes again by their names, which takes half
 # of the time

@@ -33,7 +33,7 @@ class WebhookTestCase(ActionTestCase):
                 'marketing__webhook_private': True,
                 'marketing__webhook_secret': SECRET,
                 'marketing__webhook_ca': server.certificate,
-                'marketing__webhook_timeout': 5,
+                'marketing__webhook_timeout': 60,
                 **options})
         return server
 
@@ -146,7 +146,7 @@ class WebhookTestCase(ActionTestCase):
 
     def test_timeout(self):
         "Test the other side says nothing"
-        server = self.serve(3, marketing__webhook_timeout=1)
+        server = self.serve(3600, marketing__webhook_timeout=3)
         self.create_named("Alice")
         activity = self.hook(server)
         self.enter_all()

@@ -18,6 +18,8 @@ from trytond.modules.marketing_automation.execution import claim
 from trytond.transaction import Transaction
 
 NOW = dt.datetime(2026, 1, 1)
+# How many seconds to wait for what surely happens
+PATIENCE = 120
 # Enough of a process that works on a batch
 HOLDER = """
 import sys, time
@@ -125,12 +127,12 @@ class _ClaimTestCase:
         def work():
             with self.transaction(), claim.hold(number):
                 held.set()
-                end.wait(30)
+                end.wait(PATIENCE)
 
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            held.wait(30)
+            held.wait(PATIENCE)
             with self.transaction():
                 self.assertEqual(self.dead(number), set())
         finally:
@@ -167,7 +169,7 @@ class _ClaimTestCase:
                     process.send_signal(signal_)
                     process.wait()
                     # The database server notices it a bit later
-                    deadline = time.monotonic() + 10
+                    deadline = time.monotonic() + PATIENCE
                     while time.monotonic() < deadline:
                         with self.transaction():
                             if self.dead(number):
@@ -366,10 +368,10 @@ class AdvisoryTestCase(_ClaimTestCase, unittest.TestCase):
 
         def work():
             with self.transaction():
-                barrier.wait(30)
+                barrier.wait(PATIENCE)
                 with claim.adopt(dict.fromkeys(numbers, NOW), NOW) as dead:
                     adopted.extend(dead)
-                    barrier.wait(30)
+                    barrier.wait(PATIENCE)
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:

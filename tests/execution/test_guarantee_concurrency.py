@@ -9,7 +9,7 @@ from trytond import backend
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import PATIENCE, PromiseTestCase
 
 
 @unittest.skipUnless(
@@ -126,15 +126,16 @@ class LockedTestCase(PromiseTestCase):
         self.wait(lambda: self.smtp.messages)
         clicks, longest = 0, 0
         while cron.poll() is None:
-            start = time.monotonic()
+            before = len(self.smtp.messages)
             # Not even once must it be repeated
             self.assertEqual(click(self), 0)
-            longest = max(longest, time.monotonic() - start)
+            longest = max(longest, len(self.smtp.messages) - before)
             clicks += 1
             time.sleep(0.05)
 
         self.assertGreater(clicks, 5)
-        self.assertLess(longest, 5)
+        # The run does not come to its end meanwhile, however slow both are
+        self.assertLess(longest, 100)
         states = self.states
         self.assertEqual(set(states), {'done', 'cancelled'})
         self.assertOnce(states['done'])
@@ -166,16 +167,14 @@ class LockedTestCase(PromiseTestCase):
     def test_slow_server(self):
         "Test nothing is locked while the server lets wait"
         self.create_mails(2)
-        self.smtp.stall(1, 'connect', times=1)
-        self.smtp.stall(1, 'data', times=None)
-        durations = []
+        holds = [
+            self.smtp.hold(stage) for stage in ['connect', 'data', 'data']]
         run = threading.Thread(target=self.process)
         run.start()
-        while run.is_alive():
-            start = time.monotonic()
+        for hold in holds:
+            self.assertTrue(hold.reached.wait(PATIENCE))
+            # Otherwise the driver would give up
             self.sql("UPDATE party_party SET name = name")
-            durations.append(time.monotonic() - start)
-            time.sleep(0.02)
+            hold.over.set()
         run.join()
         self.assertOnce(2)
-        self.assertLess(max(durations), 0.9)

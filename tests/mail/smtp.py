@@ -87,6 +87,14 @@ class _Rule:
         return True
 
 
+class Hold:
+    "Where a conversation stays until it may go on"
+
+    def __init__(self):
+        self.reached = threading.Event()
+        self.over = threading.Event()
+
+
 class SMTPServer:
     """
     A server on a free port of the loopback interface.
@@ -135,8 +143,8 @@ class SMTPServer:
 
     def on(self, stage, action, pattern='', times=None, after=0):
         """
-        Do the action at the stage: a reply like '550 No', DROP, RESET or a
-        number of seconds to stall.
+        Do the action at the stage: a reply like '550 No', DROP, RESET, a
+        number of seconds to stall or a hold.
 
         The pattern is searched in the argument of the command, for 'data' and
         later stages in the recipient. The action happens as many times as
@@ -166,6 +174,12 @@ class SMTPServer:
 
     def stall(self, seconds, stage='rcpt', times=1):
         self.on(stage, seconds, times=times)
+
+    def hold(self, stage):
+        "Stall the next conversation until the returned hold is over"
+        hold = Hold()
+        self.on(stage, hold, times=1)
+        return hold
 
     def obey(self):
         "Forget the script"
@@ -310,6 +324,10 @@ class _Protocol(SMTP):
             await asyncio.sleep(3600)
         elif isinstance(action, (int, float)):
             await asyncio.sleep(action)
+        elif isinstance(action, Hold):
+            action.reached.set()
+            while not action.over.is_set():
+                await asyncio.sleep(.01)
         elif action:
             if action.startswith('421'):
                 await self.push(action)

@@ -47,7 +47,7 @@ class SessionTestCase(unittest.TestCase):
         self.addCleanup(server.die)
         return server
 
-    def session(self, server, timeout=5):
+    def session(self, server, timeout=60):
         return Session(f'{server.uri}?timeout={timeout}')
 
     def assertOutcome(self, outcome, state, reason, detail=''):
@@ -233,27 +233,25 @@ class DeliveryTestCase(SessionTestCase):
     def test_stalled(self):
         "Test a server that does not answer"
         for stage, least in [
-                ('mail', .3), ('rcpt', .3), ('data', 1.5), ('dot', 1.5)]:
-            with self.subTest(stage=stage), \
-                    patch('trytond.sendmail.int', new=float, create=True):
+                ('mail', 1), ('rcpt', 1), ('data', 5), ('dot', 5)]:
+            with self.subTest(stage=stage):
                 server = self.serve()
-                server.stall(30, stage)
-                with self.session(server, timeout=.3) as session:
+                server.stall(300, stage)
+                with self.session(server, timeout=1) as session:
                     start = time.monotonic()
                     self.assertOutcome(
                         session.send(parcel()), 'waiting', 'connection_lost')
                     duration = time.monotonic() - start
                     self.assertGreater(duration, least - .05)
-                    self.assertLess(duration, 20)
+                    self.assertLess(duration, 120)
                     self.assertEqual(session.send(parcel()), done())
                 self.assertEqual(len(server.messages), 1)
 
     def test_patience(self):
         "Test a slow answer to the content is waited for"
         server = self.serve()
-        server.stall(.6, 'dot')
-        with patch('trytond.sendmail.int', new=float, create=True), \
-                self.session(server, timeout=.3) as session:
+        server.stall(2, 'dot')
+        with self.session(server, timeout=1) as session:
             self.assertEqual(session.send(parcel()), done())
         self.assertEqual(len(server.messages), 1)
 

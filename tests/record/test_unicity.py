@@ -12,7 +12,7 @@ from trytond.tests.test_tryton import (
 from trytond.transaction import Transaction
 
 from ..common.crowd import create_crowd
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import PATIENCE, PromiseTestCase
 from ..test_statements import counted
 
 
@@ -261,7 +261,7 @@ class ProcessesTestCase(PromiseTestCase):
             # It waits for the first to know
             self.assertTrue(thread.is_alive())
             one.commit()
-        thread.join(30)
+        thread.join(PATIENCE)
         self.assertEqual(result, [0])
         (count,), = self.sql(
             "SELECT COUNT(*) FROM marketing_automation_record")
