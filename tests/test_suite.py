@@ -12,7 +12,7 @@ from trytond.pool import Pool
 from trytond.tests.test_tryton import DB_NAME, activate_module, drop_db
 from trytond.transaction import Transaction
 
-from .promise import database
+from .common.guarantee import database
 
 MODULE = 'marketing_automation'
 PARTY = 'party.party'
