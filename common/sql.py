@@ -15,8 +15,12 @@ from trytond.model import fields
 from trytond.transaction import Transaction
 
 __all__ = [
-    'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
-    'scalar_subquery', 'to_date', 'values_table']
+    'SLICE', 'cached_query', 'exists_by_index', 'in_keys', 'inline',
+    'opaque_id', 'scalar_subquery', 'to_date', 'to_datetime', 'values_table']
+
+# How many ids or rows are given to one statement: its number of parameters is
+# limited, and the planner takes long for more
+SLICE = 500
 
 
 class cached_query:
@@ -232,8 +236,19 @@ class Statements:
         return cursor.fetchall()
 
 
+def to_datetime(value):
+    """
+    Return the time that a database returned.
+
+    SQLite returns a text for what is not the column of a field.
+    """
+    if isinstance(value, str):
+        return dt.datetime.fromisoformat(value)
+    return value
+
+
 def to_date(value):
-    "Return the day of what a database returned"
+    "Return the day that a database returned, also as a text or as a time"
     if value is None:
         return None
     elif isinstance(value, str):

@@ -14,7 +14,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, without_check_access
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
+from ..common.sql import SLICE, cached_query
 
 __all__ = ['COMMENT', 'pause_days']
 
@@ -23,7 +23,6 @@ _UNDO = dt.timedelta(days=1)
 # How many entries a recipient can make meanwhile
 _UNDO_ENTRIES = 20
 COMMENT = 500
-_SLICE = 500
 
 SCOPES = [
     ('scenario', "Scenario"),
@@ -161,7 +160,7 @@ class Consent(ModelSQL, ModelView):
         names = *rows[0], 'create_uid', 'create_date'
         values = {
             'create_uid': transaction.user, 'create_date': dt.datetime.now()}
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*cls._insertion(names, rows=[
                         [{**r, **values}[n] for n in names]
                         for r in sub_rows]))

@@ -15,9 +15,9 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 from .suppression import PartySuppression
 
-_SLICE = 500
 # The scope of each field of the party
 _FIELDS = {
     'marketing_refused': 'all',
@@ -220,7 +220,7 @@ class PartyUnsubscribedScenario(metaclass=PoolMeta):
         "Delete what belongs to the records, which are about to be deleted"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_records in grouped_slice(list(records), _SLICE):
+        for sub_records in grouped_slice(list(records), SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         getattr(table, name), [r.id for r in sub_records])))

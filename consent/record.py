@@ -14,9 +14,7 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
-
-_SLICE = 500
+from ..common.sql import SLICE, cached_query
 
 
 class Subject(NamedTuple):
@@ -132,7 +130,7 @@ class Record(metaclass=PoolMeta):
             # Its module is not active any more
             return set()
         ids = set()
-        for sub_parties in grouped_slice(sorted(parties), _SLICE):
+        for sub_parties in grouped_slice(sorted(parties), SLICE):
             with without_check_access(), inactive_records():
                 targets = Target.marketing_of_parties(list(sub_parties))
             ids |= cls._of_targets(model, scenarios, targets)
@@ -156,7 +154,7 @@ class Record(metaclass=PoolMeta):
         "Return the ids of the records of the targets (ids) of the model"
         cursor = Transaction().connection.cursor()
         ids = set()
-        for sub_targets in grouped_slice(targets, _SLICE):
+        for sub_targets in grouped_slice(targets, SLICE):
             cursor.execute(*cls._targets_query(
                     scenarios=scenarios,
                     targets=[f'{model},{t}' for t in sub_targets]))
@@ -194,7 +192,7 @@ class Record(metaclass=PoolMeta):
                 return
             left = [s.id for s in party.marketing_scenario_unsubscribed]
         ids = cls.find_by_parties([party.id], [scenario] if scenario else None)
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             where = (
                 fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
                 & (table.end_reason == reason)

@@ -12,9 +12,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 from ..outcome import cancelled, until
-
-_SLICE = 500
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -89,7 +88,7 @@ class RecordActivity(metaclass=PoolMeta):
         table = cls.__table__()
         at = at or dt.datetime.now().replace(microsecond=0)
         for sub_ids in grouped_slice(
-                sorted(Record.find_by_parties(parties)), _SLICE):
+                sorted(Record.find_by_parties(parties)), SLICE):
             cursor.execute(*table.update(
                     [table.at], [at],
                     where=fields.SQL_OPERATORS['in'](

@@ -18,11 +18,10 @@ from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
 from ..common.sql import (
-    cached_query, in_keys, inline, scalar_subquery, values_table)
+    SLICE, cached_query, in_keys, inline, scalar_subquery, values_table)
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
-_SLICE = 500
 # What `RecordActivity.store` does after it has written, in this order: a
 # record is completed only when what follows a bounce is planned
 STORED = ['mail', 'sms', 'completion']
@@ -330,7 +329,7 @@ class RecordActivityBatch:
             'write_date': CurrentTimestamp(),
             }
         ids = [r.id for r in record_activities]
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             transaction.connection.cursor().execute(*table.update(
                     [getattr(table, n) for n in values],
                     list(values.values()),
@@ -348,7 +347,7 @@ class RecordActivityBatch:
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         count = 0
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             where = fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
             if claim is not None:
                 where &= (table.claim == claim) & (table.state == 'sending')

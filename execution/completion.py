@@ -8,7 +8,7 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-_SLICE = 500
+from ..common.sql import SLICE
 
 
 class RecordActivityCompletion:
@@ -33,7 +33,7 @@ class RecordActivityCompletion:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         records = set()
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             cursor.execute(*table.select(
                     table.record,
                     where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))))

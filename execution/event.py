@@ -15,9 +15,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query, in_keys, values_table
-
-_SLICE = 500
+from ..common.sql import SLICE, cached_query, in_keys, values_table
 
 
 class RecordActivityEvent:
@@ -109,7 +107,7 @@ class RecordActivityEvent:
         resolving = cls._resolving_events()
         # What happened before is not undone
         for event in sorted(first, key=lambda e: (e in resolving, e)):
-            for keys in grouped_slice(sorted(first[event]), _SLICE):
+            for keys in grouped_slice(sorted(first[event]), SLICE):
                 cls._apply_event(event, {k: first[event][k] for k in keys})
 
     @classmethod

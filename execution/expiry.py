@@ -20,11 +20,9 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import inline
+from ..common.sql import SLICE, inline
 from ..exceptions import ValidityError
 from ..outcome import expired
-
-_SLICE = 500
 
 
 class ActivityExpiry:
@@ -167,7 +165,7 @@ class RecordActivityExpiry:
             if record_activity.expire_at:
                 ids[record_activity.activity].append(record_activity.id)
         for activity, ids in ids.items():
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 cursor.execute(*table.update(
                         [table.expire_at], [activity.expires_at(now, now)],
                         where=(table.state == 'waiting')

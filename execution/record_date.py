@@ -24,10 +24,9 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.orm import clear_cache
-from ..common.sql import in_keys
+from ..common.sql import SLICE, in_keys
 from ..exceptions import DateError
 
-_SLICE = 500
 _TYPES = {'date', 'datetime', 'timestamp'}
 
 
@@ -279,7 +278,7 @@ class RecordActivityRecordDate:
                 == target.id
                 ).select(
                     table.id, value, where=where, order_by=[table.id.asc],
-                    limit=_SLICE)
+                    limit=SLICE)
 
     @classmethod
     def _date_rows(cls, activity, rows, now):

@@ -28,9 +28,7 @@ from trytond.transaction import (
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.orm import clear_cache
-from ..common.sql import exists_by_index
-
-_SLICE = 500
+from ..common.sql import SLICE, exists_by_index
 
 
 class ScenarioReplan:
@@ -255,7 +253,7 @@ class RecordActivityReplan:
                     where=cls._movable(activity, table)))
             return
         cursor.execute(*cls._starts(activity))
-        for rows in grouped_slice(cursor.fetchall(), _SLICE):
+        for rows in grouped_slice(cursor.fetchall(), SLICE):
             rows = [
                 (id_, False, _seconds(start), None) for id_, start in rows]
             # Record, date, state, reason, end and expiry
@@ -342,7 +340,7 @@ class RecordActivityReplan:
         cursor = Transaction().connection.cursor()
         while True:
             query = cls._missing(activity, completed)
-            query.limit = _SLICE
+            query.limit = SLICE
             cursor.execute(*query)
             rows = [
                 (id_, False, _seconds(start), None)

@@ -16,10 +16,10 @@ from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
+from ..common.sql import SLICE
 from ..exceptions import ScenarioError
 from ..mixin import MarketingAutomationMixin
 
-_SLICE = 500
 # How many are named
 _NAMES = 10
 
@@ -82,7 +82,7 @@ class RecordAdd:
     def inside(cls, scenario, ids):
         "Return those of the targets (ids) which have entered the scenario"
         inside = set()
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             inside.update(r.record.id for r in cls.search([
                         ('scenario', '=', scenario.id),
                         ('test', '=', False),
@@ -99,7 +99,7 @@ class RecordAdd:
         refusals = {}
         for reason, find in cls._refusals(scenario):
             for sub_ids in grouped_slice(
-                    sorted(set(ids) - refusals.keys()), _SLICE):
+                    sorted(set(ids) - refusals.keys()), SLICE):
                 sub_ids = list(sub_ids)
                 if isinstance(find, list):
                     with inactive_records():
@@ -195,7 +195,7 @@ class Add(Wizard):
         readable = []
         # Only those which the user may read
         with check_access(), inactive_records():
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 readable += self.model.search(
                     [('id', 'in', list(sub_ids))], order=[])
         joined = self.start.scenario.add(readable)

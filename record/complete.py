@@ -19,10 +19,9 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import exists_by_index
+from ..common.sql import SLICE, exists_by_index
 from ..common.transaction import run_with_retry
 
-_SLICE = 500
 # The state of what ended for a reason, that of any other is blocked
 _STATES = {
     'completed': 'completed',
@@ -107,7 +106,7 @@ class RecordComplete:
         now = (now or dt.datetime.now()).replace(microsecond=0)
         since = now - dt.timedelta(days=completion_days())
         count = 0
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             sub_ids = list(sub_ids)
 
             def is_over(table):
@@ -161,7 +160,7 @@ class RecordComplete:
         cursor.execute(*table.select(
                 table.id,
                 where=(table.id > last_id) & cls.is_active(table),
-                order_by=[table.id.asc], limit=_SLICE))
+                order_by=[table.id.asc], limit=SLICE))
         ids = [id_ for id_, in cursor]
         cls.complete(ids)
         return ids
@@ -176,7 +175,7 @@ class RecordComplete:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         count = 0
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             expected = RecordActivity.__table__()
             cursor.execute(*table.update(
                     [table.end_reason, table.ended_at], [Null, Null],

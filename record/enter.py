@@ -18,9 +18,7 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
-from ..common.sql import exists_by_index, opaque_id
-
-_SLICE = 500
+from ..common.sql import SLICE, exists_by_index, opaque_id
 
 
 class _UUID(Function):
@@ -77,7 +75,7 @@ class RecordEnter:
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         result = []
-        for sub_ids in grouped_slice(sorted(set(ids)), _SLICE):
+        for sub_ids in grouped_slice(sorted(set(ids)), SLICE):
             sub_ids = list(sub_ids)
             cls._insert(
                 scenario,

@@ -16,7 +16,7 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
+from ..common.sql import SLICE, cached_query
 from ..exceptions import ScenarioError
 from ..mixin import TargetReferenceMixin
 from .add import RecordAdd
@@ -25,9 +25,6 @@ from .enter import RecordEnter
 from .leave import RecordLeave
 from .reason import REASONS
 from .unicity import RecordUnicity
-
-_SLICE = 500
-
 
 _COLUMNS = {'next_activity': 'activity', 'next_at': 'at'}
 
@@ -166,7 +163,7 @@ class Record(
         RecordActivity = pool.get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()
         now = dt.datetime.now().replace(microsecond=0)
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             sub_ids = list(sub_ids)
             cursor.execute(*cls._ending(
                     blocked, ids=sub_ids, reason=reason, now=now))
@@ -214,7 +211,7 @@ class Record(
         table = RecordActivity.__table__()
         cursor = Transaction().connection.cursor()
         result = {n: dict.fromkeys(map(int, records)) for n in names}
-        for sub_records in grouped_slice(records, _SLICE):
+        for sub_records in grouped_slice(records, SLICE):
             # What comes first is read last
             cursor.execute(*table.select(
                     table.record,

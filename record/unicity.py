@@ -16,11 +16,10 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.error import raise_as
-from ..common.sql import exists_by_index, opaque_id
+from ..common.sql import SLICE, exists_by_index, opaque_id
 from ..exceptions import UnicityError
 from . import key
 
-_SLICE = 500
 # How many fields are proposed
 _PROPOSED = 50
 
@@ -125,7 +124,7 @@ class RecordUnicity:
                     where=cls._enter_where(scenario, target, **values)
                     & target.id.in_(cls._enter_query(
                             scenario, [domain, ('id', '>', last_id)])),
-                    order_by=[target.id.asc], limit=_SLICE))
+                    order_by=[target.id.asc], limit=SLICE))
             ids = [id_ for id_, in cursor]
             if not ids:
                 return count
@@ -237,7 +236,7 @@ class RecordUnicity:
                     where=(table.scenario == scenario.id)
                     & (table.test == Literal(False))
                     & (table.id > last_id),
-                    order_by=[table.id.asc], limit=_SLICE))
+                    order_by=[table.id.asc], limit=SLICE))
             rows = cursor.fetchall()
             if not rows:
                 return

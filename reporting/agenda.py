@@ -16,9 +16,8 @@ from trytond.pyson import PYSONEncoder
 from trytond.tools import grouped_slice
 from trytond.wizard import StateAction, StateTransition, Wizard
 
+from ..common.sql import SLICE
 from ..record.reason import REASONS
-
-_SLICE = 500
 
 
 class Group(ModelSQL, ModelView):
@@ -166,7 +165,7 @@ class Retry(Wizard):
         self._ids = [
             r.id for f in self.records
             for r in RecordActivity.search(f.domain(), order=[])]
-        for ids in grouped_slice(self._ids, _SLICE):
+        for ids in grouped_slice(self._ids, SLICE):
             RecordActivity.retry(RecordActivity.browse(list(ids)))
         return 'open_'
 

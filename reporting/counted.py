@@ -21,10 +21,9 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import cached_query, inline, to_date
+from ..common.sql import SLICE, cached_query, inline, to_date
 from ..tracking.counter import FOLD
 
-_SLICE = 500
 # The seconds from one count of what is left to the next during a run
 _GAP = 5
 # With a limit PostgreSQL looks for what is uncounted before anything else
@@ -141,7 +140,7 @@ class Counted(Model):
             return 0
         table = cls.__table__()
         kind, at = cls.kind(table), cls.kind_at(table)
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.update(
                     [table.counted, table.counted_at], [kind, at],
                     where=fields.SQL_OPERATORS['in'](
@@ -186,7 +185,7 @@ class Counted(Model):
             return 0
         columns = [getattr(table, n) for n in values]
         count = 0
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.update(
                     [*columns, table.counted, table.counted_at],
                     [*values.values(), kind, at],
@@ -253,7 +252,7 @@ class Counted(Model):
     def on_delete(cls, records):
         callbacks = super().on_delete(records)
         numbers = Counter()
-        for sub_records in grouped_slice(list(records), _SLICE):
+        for sub_records in grouped_slice(list(records), SLICE):
             ids = [r.id for r in sub_records]
             numbers.subtract(cls._sum_counted(
                     lambda t: fields.SQL_OPERATORS['in'](t.id, ids)))

@@ -17,7 +17,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction, Wizard
 
-_SLICE = 500
+from ..common.sql import SLICE
 
 
 class Funnel(ModelSQL, ModelView):
@@ -137,7 +137,7 @@ class Funnel(ModelSQL, ModelView):
         cursor = Transaction().connection.cursor()
         activities = {s.activity.id: s.id for s in steps if s.activity}
         result = dict.fromkeys((s.id for s in steps))
-        for ids in grouped_slice(list(activities), _SLICE):
+        for ids in grouped_slice(list(activities), SLICE):
             cursor.execute(*table.select(
                     table.activity, Min(table.at),
                     where=fields.SQL_OPERATORS['in'](

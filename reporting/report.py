@@ -28,13 +28,12 @@ from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
-from ..common.sql import Statements
+from ..common.sql import SLICE, Statements
 from ..common.sql import to_date as to_date_
 from .kind import is_kind
 from .period import PERIODS, get_period, midnight, spans, start
 
 TREND_LENGTH = 10
-_SLICE = 500
 STATES = [
     'waiting', 'sending', 'done', 'skipped', 'cancelled', 'expired', 'failed']
 
@@ -279,7 +278,7 @@ class Reporting(ModelSQL, ModelView):
         The number of queries does not depend on the number of ids.
         """
         totals = {n: Counter() for n in cls._counts_of(names)}
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             facts = cls._read_facts(list(sub_ids))
             for name, total in cls._sum_facts(facts, totals).items():
                 totals[name].update(total)
@@ -309,7 +308,7 @@ class Reporting(ModelSQL, ModelView):
             for i in reversed(range(TREND_LENGTH))]
         names = {n: n[:-len('_trend')] for n in names}
         totals = {n: Counter() for n in cls._counts_of(names.values())}
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             facts = cls._read_facts(
                 list(sub_ids), from_date=dates[0], period=period,
                 # Nothing is later than today

@@ -16,6 +16,7 @@ from trytond.transaction import (
 
 from ..common.access import Access
 from ..common.error import raise_as
+from ..common.sql import SLICE
 from ..exceptions import ActivityError, ConditionError, DelayError, ParentError
 from ..template.view import PYSONEnvironment
 from .condition import domains, evaluate, self_names
@@ -24,8 +25,6 @@ from .event import ActivityEvent
 from .filter import ActivityFilter
 from .sentence import ActivitySentence
 from .tree import ActivityTree
-
-_SLICE = 500
 
 
 class ActivityDefinition:
@@ -101,7 +100,7 @@ class ActivityDefinition:
                 for id_ in children.pop(parents.pop(), []):
                     ids.append(id_)
                     parents.append(f'{cls.__name__},{id_}')
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 cursor.execute(*table.update(
                         [table.scenario], [scenario],
                         where=fields.SQL_OPERATORS['in'](

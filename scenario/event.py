@@ -12,9 +12,8 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
+from ..common.sql import SLICE
 from ..exceptions import ActivityError
-
-_SLICE = 500
 
 
 class ActivityEvent:
@@ -43,7 +42,7 @@ class ActivityEvent:
         cursor = Transaction().connection.cursor()
         table, parent = cls.__table__(), cls.__table__()
         actions, ons = {}, {}
-        for sub_activities in grouped_slice(activities, _SLICE):
+        for sub_activities in grouped_slice(activities, SLICE):
             cursor.execute(*table.join(
                     parent, 'LEFT', condition=table.parent == Concat(
                         f'{cls.__name__},', parent.id)).select(

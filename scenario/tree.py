@@ -19,8 +19,8 @@ from trytond.transaction import Transaction, inactive_records
 from trytond.wizard import StateTransition, Wizard
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 
-_SLICE = 500
 _SCENARIO = 'marketing.automation.scenario'
 # Clients collapse spaces but not these
 _INDENT = '\u2003'
@@ -47,7 +47,7 @@ class ScenarioTree:
         steps = {s.id: [] for s in scenarios}
         # What is deactivated may have something below
         with inactive_records():
-            for sub_scenarios in grouped_slice(scenarios, _SLICE):
+            for sub_scenarios in grouped_slice(scenarios, SLICE):
                 for activity in Activity.search([
                             ('scenario', 'in', [s.id for s in sub_scenarios]),
                             ]):
@@ -226,7 +226,7 @@ class ActivityTree:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         children = defaultdict(list)
-        for sub_ids in grouped_slice(sorted(scenarios), _SLICE):
+        for sub_ids in grouped_slice(sorted(scenarios), SLICE):
             cursor.execute(*table.select(
                     table.id, table.parent, table.sequence, table.scenario,
                     where=fields.SQL_OPERATORS['in'](

@@ -17,11 +17,10 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import to_date
+from ..common.sql import SLICE, to_date
 from . import bot_rule
 from .user_agent import agent_family
 
-_SLICE = 500
 _COUNTS = [
     'email_opened', 'email_clicked', 'email_opened_raw', 'email_clicked_raw']
 
@@ -144,7 +143,7 @@ class Tally(ModelSQL):
             cursor.execute(*table.select(
                     table.id, *[getattr(table, n) for n in names],
                     where=~table.folded,
-                    order_by=[table.id], limit=_SLICE))
+                    order_by=[table.id], limit=SLICE))
             rows = cursor.fetchall()
             if not rows:
                 break
@@ -162,7 +161,7 @@ class Tally(ModelSQL):
                 cls._fold_day(activity, link, at, total)
             Link.count_clicks(raw, clicks)
             Counters.add('activity', numbers)
-            for sub_rows in grouped_slice(rows, _SLICE):
+            for sub_rows in grouped_slice(rows, SLICE):
                 cursor.execute(*table.delete(
                         where=fields.SQL_OPERATORS['in'](
                             table.id, [r[0] for r in sub_rows])))

@@ -21,14 +21,13 @@ from trytond.transaction import Transaction
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.error import error_location
-from ..common.sql import to_date
+from ..common.sql import SLICE, to_date
 from ..common.transaction import is_transient, run_with_retry
 
 __all__ = ['Counter', 'FOLD']
 
 logger = logging.getLogger(__name__)
 
-_SLICE = 500
 # The number of rows that are counted in one transaction
 FOLD = 2000
 # How many new counters are left before they are merged
@@ -133,7 +132,7 @@ class Counter(ModelSQL):
             if number:
                 ids = [id_ if s == subject else None for s in subjects]
                 rows.append([*ids, level, date, kind, number, merged, 0])
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.insert(
                     [*[getattr(table, s) for s in subjects],
                         table.level, table.date, table.kind, table.number,
@@ -145,7 +144,7 @@ class Counter(ModelSQL):
         "Delete what belongs to the subjects (ids), which are deleted"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         getattr(table, subject), list(sub_ids))))
@@ -192,7 +191,7 @@ class Counter(ModelSQL):
         numbers = _Counter()
         for _, key, number in rows:
             numbers[key] += number
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         table.id, [id_ for id_, _, _ in sub_rows])))
@@ -206,7 +205,7 @@ class Counter(ModelSQL):
         found = []
         for subject in cls.subjects():
             ids = sorted({key[1] for key in keys if key[0] == subject})
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 sub_ids = list(sub_ids)
 
                 def where(table):

@@ -18,12 +18,12 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query, in_keys, scalar_subquery, values_table
+from ..common.sql import (
+    SLICE, cached_query, in_keys, scalar_subquery, values_table)
 from . import bot_rule
 from .retention import HitRetention
 from .user_agent import address_part, agent_family
 
-_SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
 _PATIENCE = dt.timedelta(days=1)
 # How often the same hit is kept
@@ -177,7 +177,7 @@ class Hit(
     def _rec_names(cls, Model, ids):
         "Return the names of those that still exist by id"
         names = {}
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             with inactive_records():
                 records = Model.search(
                     [('id', 'in', list(sub_ids))], order=[])
@@ -311,7 +311,7 @@ class Hit(
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         table = cls.__table__()
-        for sub_hits in grouped_slice(hits, _SLICE):
+        for sub_hits in grouped_slice(hits, SLICE):
             rows = cls._rows(table, (
                     table.applied
                     & fields.SQL_OPERATORS['in'](

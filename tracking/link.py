@@ -17,9 +17,10 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from ..common.sql import SLICE
+
 _SEPARATOR = '\0'
 
-_SLICE = 500
 
 # What stands for a value in a URL
 _PLACE = '\N{HORIZONTAL ELLIPSIS}'
@@ -154,7 +155,7 @@ class Link(ModelSQL, ModelView):
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         found = {}
-        for sub_keys in grouped_slice(list(keys), _SLICE):
+        for sub_keys in grouped_slice(list(keys), SLICE):
             sub_keys = set(sub_keys)
             activities, digests = map(set, zip(*sub_keys))
             cursor.execute(*table.select(
@@ -172,7 +173,7 @@ class Link(ModelSQL, ModelView):
         transaction = Transaction()
         cursor = transaction.connection.cursor()
         table = cls.__table__()
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.insert(
                     [table.create_uid, table.create_date,
                         table.activity, table.digest, table.url],

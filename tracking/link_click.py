@@ -19,13 +19,12 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.sql import values_table
+from ..common.sql import SLICE, values_table
 from ..exceptions import ActivityError
 
 __all__ = ['links_of', 'pattern']
 
 LINK_CLICKED = 'email_link_clicked'
-_SLICE = 500
 # What Genshi replaces
 _EXPRESSION = re.compile(r'\$\$|\$\{[^}]*\}|\$[A-Za-z_][\w.]*')
 
@@ -321,7 +320,7 @@ class Click(ModelSQL):
                 [('id', 'in', sorted({link for _, link in times}))],
                 order=[])}
         new = {}
-        for keys in grouped_slice(sorted(times), _SLICE):
+        for keys in grouped_slice(sorted(times), SLICE):
             keys = {k for k in keys if k[1] in links}
             if not keys:
                 continue

@@ -12,9 +12,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import scalar_subquery
-
-_SLICE = 500
+from ..common.sql import SLICE, scalar_subquery
 
 
 class Scenario(metaclass=PoolMeta):
@@ -79,7 +77,7 @@ class RecordActivityPrivacy:
         dropped = [r.id for r in rows if r.record_activity in untracked]
         table = Hit.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_ids in grouped_slice(dropped, _SLICE):
+        for sub_ids in grouped_slice(dropped, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         table.id, list(sub_ids))))
@@ -97,7 +95,7 @@ class RecordActivityPrivacy:
         record = Record.__table__()
         scenario = Scenario.__table__()
         untracked, targets = set(), defaultdict(lambda: defaultdict(list))
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             is_record = record.id == table.record
             rows = table.select(
                 table.id,
@@ -122,7 +120,7 @@ class RecordActivityPrivacy:
             except KeyError:
                 # The module of the model is not active any more
                 continue
-            for sub_targets in grouped_slice(sorted(by_target), _SLICE):
+            for sub_targets in grouped_slice(sorted(by_target), SLICE):
                 with inactive_records():
                     found = Target.search([
                             ('id', 'in', list(sub_targets)),

@@ -13,7 +13,7 @@ from trytond.model import fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-_SLICE = 500
+from ..common.sql import SLICE
 
 
 class RecordActivityReaction:
@@ -24,7 +24,7 @@ class RecordActivityReaction:
     def _react_hits(cls):
         "Apply the hits on the public URLs that have not been yet"
         Hit = Pool().get('marketing.automation.hit')
-        while rows := Hit.pending(limit=_SLICE):
+        while rows := Hit.pending(limit=SLICE):
             cls.apply_hits(rows)
 
     @classmethod
