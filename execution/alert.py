@@ -18,6 +18,8 @@ from trytond.pool import Pool
 from trytond.sendmail import send_message_transactional
 from trytond.transaction import Transaction, without_check_access
 
+from ..common.sql import to_datetime
+
 # What comes back sooner is the same trouble
 _SAME = dt.timedelta(days=1)
 # How long nobody has entered a scenario that has ended
@@ -197,7 +199,5 @@ class ScenarioAlert:
                 Max(Record.create_date.sql_cast(table.create_date)),
                 where=of_scenario))
         last, = cursor.fetchone()
-        if isinstance(last, str):
-            # SQLite forgets the type
-            last = dt.datetime.fromisoformat(last)
-        return bool(last) and last < dt.datetime.now() - _QUIET
+        return bool(last) and (
+            to_datetime(last) < dt.datetime.now() - _QUIET)

@@ -28,7 +28,7 @@ from trytond.transaction import (
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.orm import clear_cache
-from ..common.sql import SLICE, exists_by_index
+from ..common.sql import SLICE, exists_by_index, to_datetime
 
 
 class ScenarioReplan:
@@ -352,10 +352,7 @@ class RecordActivityReplan:
 
 
 def _seconds(at):
-    # SQLite returns the dates that are not of a field as text
-    if isinstance(at, str):
-        at = dt.datetime.fromisoformat(at)
-    return at.replace(microsecond=0)
+    return to_datetime(at).replace(microsecond=0)
 
 
 class Update(Wizard):

@@ -4,8 +4,6 @@
 How many of the records of a scenario get to each step, and who is where.
 """
 
-import datetime as dt
-
 from sql import Cast, Literal, Null, Union
 from sql.aggregate import Min
 
@@ -17,7 +15,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction, Wizard
 
-from ..common.sql import SLICE
+from ..common.sql import SLICE, to_datetime
 
 
 class Funnel(ModelSQL, ModelView):
@@ -146,10 +144,7 @@ class Funnel(ModelSQL, ModelView):
                     & (table.test == Literal(False)),
                     group_by=[table.activity]))
             for activity, at in cursor:
-                if isinstance(at, str):
-                    # SQLite forgets the type
-                    at = dt.datetime.fromisoformat(at)
-                result[activities[activity]] = at
+                result[activities[activity]] = to_datetime(at)
         return result
 
     @classmethod

@@ -6,7 +6,6 @@ How many times each link was followed, by whom, and on which day.
 It is counted when the hits are judged, as these are not kept for ever.
 """
 
-import datetime as dt
 from collections import Counter
 
 from trytond.model import Index, fields
@@ -14,6 +13,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction
 
+from ..common.sql import to_date
 from .kind import is_kind
 from .report import Reporting
 from .state_report import between
@@ -143,9 +143,7 @@ class Tally(metaclass=PoolMeta):
     def _fold_day(cls, activity, link, at, total):
         super()._fold_day(activity, link, at, total)
         if link:
-            day = (
-                at if isinstance(at, dt.datetime)
-                else dt.datetime.fromisoformat(at)).date()
+            day = to_date(at)
             Pool().get('marketing.automation.link').count_days({
                     (link, day, 'clicks_raw'): total['email_clicked_raw'],
                     (link, day, 'clicks'): total['email_clicked'],
