@@ -11,7 +11,7 @@ from trytond.pyson import Eval, PYSONEncoder
 from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
-from ..common.domain import check_fields, decode, describe
+from ..common.domain import checked, decode, describe
 from ..common.error import raise_as
 from ..common.transaction import is_transient, savepoint
 from ..exceptions import AudienceError
@@ -185,10 +185,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
 
     def _checked_domain(self):
         "Return the domain if both the user and a scenario may search it"
-        domain = decode(self.get_domain())
-        fields.domain_validate(domain)
-        with check_access():
-            check_fields(self._Target, domain)
+        domain = checked(self._Target, decode(self.get_domain()))
         self._Target.marketing_check_domain(domain)
         return domain
 

@@ -19,7 +19,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Bool, Eval, PYSONEncoder
 from trytond.transaction import Transaction, check_access, without_check_access
 
-from ..common.domain import NOBODY, check_fields
+from ..common.domain import NOBODY, checked
 from ..common.transaction import is_transient, savepoint
 from ..record import key
 
@@ -193,10 +193,7 @@ class ScenarioReach:
         Target = Pool().get(self.model)
         for domain in [self.decode_domain(), self.decode_goal()]:
             if domain:
-                fields.domain_validate(domain)
-                with check_access():
-                    check_fields(Target, domain)
-                Target.marketing_check_domain(domain)
+                Target.marketing_check_domain(checked(Target, domain))
 
     # Open
 

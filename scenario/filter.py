@@ -6,14 +6,12 @@ The filter of an activity: which of the records it is executed for.
 The filters of the parents count too, until one starts anew.
 """
 
-
 from trytond.model import ModelView, fields
 from trytond.pool import Pool
 from trytond.pyson import Eval, PYSONEncoder
-from trytond.transaction import check_access
 from trytond.wizard import StateAction, Wizard
 
-from ..common.domain import check_fields, decode, describe
+from ..common.domain import check_fields, check_search, decode, describe
 from ..common.error import raise_as
 from ..common.transaction import is_database, is_transient
 from ..exceptions import DomainError
@@ -131,13 +129,7 @@ class ActivityFilter:
                 activity._check_domain()
 
     def _check_domain(self):
-        Target = Pool().get(self.root.model)
-        domain = decode(self.domain)
-        fields.domain_validate(domain)
-        # Tryton validates without checking the access of the user
-        with check_access():
-            check_fields(Target, domain)
-            Target.search(domain, limit=1, order=[])
+        check_search(Pool().get(self.root.model), decode(self.domain))
 
     # Open
 
