@@ -15,11 +15,11 @@ from .exporter import Exporter
 from .fields import base_language, error
 from .format import FormatError, dumps, loads
 from .importer import Importer
-from .template_wizard import ScenarioTemplate
+from .template_wizard import ScenarioFromTemplate
 
 
 class Scenario(
-        ScenarioTemplate,
+        ScenarioFromTemplate,
         metaclass=PoolMeta):
     __name__ = 'marketing.automation.scenario'
 
