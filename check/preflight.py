@@ -197,7 +197,7 @@ class Preflight:
 
     def _render(self):
         Target = Pool().get(self.scenario.model)
-        for activity in _walk(self.Activity, str(self.scenario)):
+        for activity in self.scenario.walk():
             for language, ids in sorted(
                     self.audience.samples.items(), key=str):
                 previews = [
@@ -240,7 +240,7 @@ class Preflight:
             for n in (least, most))
 
     def _limit(self, count, duration):
-        for activity in _walk(self.Activity, str(self.scenario)):
+        for activity in self.scenario.walk():
             for rate, period, _ in self.RecordActivity._rates(activity):
                 count = min(count, math.ceil(rate * (duration / period)))
         return count
@@ -276,13 +276,6 @@ class Preflight:
         elif activity.action in self.Activity._recipient_actions():
             return self.audience.count
         return 0
-
-
-def _walk(Activity, parent):
-    "Yield the activities of the tree, each before those that follow it"
-    for activity in Activity.search([('parent', '=', parent)]):
-        yield activity
-        yield from _walk(Activity, str(activity))
 
 
 class PreflightWizard(Wizard):

@@ -23,8 +23,7 @@ from trytond.model import ModelView, fields
 from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.tools import grouped_slice
-from trytond.transaction import (
-    Transaction, inactive_records, without_check_access)
+from trytond.transaction import Transaction, without_check_access
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.orm import clear_cache
@@ -90,7 +89,7 @@ class ScenarioReplan:
         now = dt.datetime.now().replace(microsecond=0)
         with without_check_access():
             for scenario in scenarios:
-                for activity in scenario._all_activities():
+                for activity in scenario.walk(inactive=True):
                     RecordActivity.cancel_inactive(activity, now)
                     RecordActivity.move_waiting(activity, now)
                     RecordActivity.plan_missing(activity, now, completed)
@@ -102,18 +101,6 @@ class ScenarioReplan:
             cls.write(scenarios, {'tree_changed': False})
         clear_cache(RecordActivity)
 
-    def _all_activities(self):
-        "Return the activities, also the deactivated, parents before children"
-        Activity = Pool().get('marketing.automation.activity')
-        with inactive_records():
-            activities = Activity.search([('scenario', '=', self.id)])
-        ordered, parents = [], {str(self)}
-        while parents:
-            children = [a for a in activities if str(a.parent) in parents]
-            ordered.extend(children)
-            parents = {str(c) for c in children}
-        return Activity.browse([a.id for a in ordered])
-
     def changes(self):
         """
         Return a list of the activity, the change, the number of records
@@ -123,7 +110,7 @@ class ScenarioReplan:
         RecordActivity = Pool().get(
             'marketing.automation.record.activity')
         changes = []
-        for activity in self._all_activities():
+        for activity in self.walk(inactive=True):
             for change, count in [
                     ('cancel', RecordActivity.count_inactive),
                     ('move', RecordActivity.count_waiting),

@@ -9,6 +9,7 @@ siblings, the places of the others are counted again.
 """
 
 from collections import Counter, defaultdict
+from contextlib import nullcontext
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
@@ -40,6 +41,25 @@ class ScenarioTree:
             "Drag an activity to change the order among those with the same "
             "parent."),
         'get_steps', setter='set_steps')
+
+    def walk(self, inactive=False):
+        """
+        Return the activities of the tree, each before those that follow it.
+
+        :param inactive: whether also the deactivated activities, and what
+            follows them, are returned.
+        """
+        Activity = Pool().get('marketing.automation.activity')
+        children = defaultdict(list)
+        with inactive_records() if inactive else nullcontext():
+            for activity in Activity.search([('scenario', '=', self.id)]):
+                children[str(activity.parent)].append(activity)
+        ids, left = [], children[str(self)][::-1]
+        while left:
+            activity = left.pop()
+            ids.append(activity.id)
+            left += children[str(activity)][::-1]
+        return Activity.browse(ids)
 
     @classmethod
     def get_steps(cls, scenarios, name):
