@@ -201,26 +201,51 @@ class ScenarioReach:
         "Return the domain of the records of a part of the reach"
         return [('marketing_reach', '=', f'{self.id},{part}')]
 
-    def _open_reach(self, part):
-        "Return what the action that opens the records needs to know"
-        return {
-            'res_model': self.model,
-            'pyson_domain': PYSONEncoder().encode(self.reach_domain(part)),
-            'name': self.__names__(f'reach_{part}')['field'],
-            }
-
-
-def _opener(part):
     @classmethod
     @ModelView.button_action('marketing_automation.act_reach')
-    def open_(cls, scenarios):
-        if scenarios:
-            return scenarios[0]._open_reach(part)
-    return open_
+    def open_matching(cls, scenarios):
+        return cls._open_reach(scenarios, 'matching')
 
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_address(cls, scenarios):
+        return cls._open_reach(scenarios, 'address')
 
-for _part in PARTS:
-    setattr(ScenarioReach, f'open_{_part}', _opener(_part))
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_suppressed(cls, scenarios):
+        return cls._open_reach(scenarios, 'suppressed')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_refused(cls, scenarios):
+        return cls._open_reach(scenarios, 'refused')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_inside(cls, scenarios):
+        return cls._open_reach(scenarios, 'inside')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_entering(cls, scenarios):
+        return cls._open_reach(scenarios, 'entering')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_mailed(cls, scenarios):
+        return cls._open_reach(scenarios, 'mailed')
+
+    @classmethod
+    def _open_reach(cls, scenarios, part):
+        "Return the values of the action that opens the records of a part"
+        for scenario in scenarios:
+            return {
+                'res_model': scenario.model,
+                'pyson_domain': PYSONEncoder().encode(
+                    scenario.reach_domain(part)),
+                'name': cls.__names__(f'reach_{part}')['field'],
+                }
 
 
 @contextmanager

@@ -64,7 +64,10 @@ class Editable:
 
     @classmethod
     def _from_editor(cls):
-        # The context of its page, the clients never write with it
+        # Only the route of the editor (`html_editor` of trytond.ir.routes)
+        # sets it, and in the context of the very transaction in which it
+        # writes; the clients do not send it, and what writes translations
+        # here sets it to False
         return bool(Transaction().context.get('fuzzy_translation'))
 
     @classmethod

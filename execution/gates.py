@@ -92,6 +92,11 @@ class RecordActivityGates:
         """
         Return if there is the SQL of the gate, and nobody has extended the
         gate without it.
+
+        The SQL stands for the gate as it was when the SQL was written.  A
+        module that extends `_gate_<name>` alone knows nothing of it, so the
+        SQL may count only if no class further out has done that.  The order
+        of the classes is the one in which `super()` asks them.
         """
         for class_ in cls.__mro__:
             if f'_pass_{gate}' in vars(class_):
