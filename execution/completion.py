@@ -49,8 +49,8 @@ class RecordActivityCompletion:
             cls._complete_records(cls.records_of(ended))
 
     @classmethod
-    def follow(cls, activity, done):
-        records = super().follow(activity, done)
+    def follow(cls, activity, ids=None, claim=None):
+        records = super().follow(activity, ids=ids, claim=claim)
         cls._complete_records(records)
         return records
 

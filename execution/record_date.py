@@ -190,8 +190,8 @@ class RecordActivityRecordDate:
                 cls.date_waiting(activity, dt.datetime.now())
 
     @classmethod
-    def _plan_others(cls, child, number, times):
-        super()._plan_others(child, number, times)
+    def _plan_others(cls, child, is_done, times):
+        super()._plan_others(child, is_done, times)
         if child.date_field:
             cls.date_waiting(child, dt.datetime.now())
 

@@ -269,7 +269,7 @@ class Run:
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
         RecordActivity.store(decided, now, None if self.at_once else number)
         if self.at_once:
-            RecordActivity.follow(activity, [
+            RecordActivity.follow(activity, ids=[
                     i for i, o in decided.items() if o.state == 'done'])
         RecordActivity.store_sending(parcels, now, number)
         self.trouble |= any(is_trouble(o) for o in outcomes.values())
@@ -345,7 +345,7 @@ class Run:
         "Commit what follows from what the claim has done"
         def finish():
             activity = self.activity
-            self.RecordActivity.follow(activity, number)
+            self.RecordActivity.follow(activity, claim=number)
             log = getattr(activity, f'log_{activity.action}', None)
             if log and sent:
                 log(sent)

@@ -171,32 +171,50 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def plan(cls, activity, records, at):
         """
-        Plan the activity for the records, given by a query of their ids.
+        Plan the activity for the records.
 
         A record that has it already is left as it is.
+
+        :param records: a query with exactly one column, the id of the table
+            of the records.
+        :param at: when it is due, None if that is not known yet.
         """
-        table = cls.__table__()
         record, = records.columns
-        cls._insert_planned(activity, table.insert(
-                [table.record, table.activity, table.at, table.state,
-                    table.email_opened, table.email_clicked, table.attempts,
-                    table.expire_at, table.test, table.create_uid,
-                    table.create_date],
-                Select([
-                        record, Literal(activity.id), Literal(at),
-                        Literal('waiting'), Literal(False), Literal(False),
-                        Literal(0),
-                        Literal(activity.expires_at(at, dt.datetime.now())),
-                        record.table.test, Literal(0), CurrentTimestamp()],
-                    from_=records.from_, where=records.where),
-                on_conflict=Conflict(
-                    table, indexed_columns=[table.activity, table.record])))
+        cls._insert_planned(activity, {
+                'record': record,
+                'activity': Literal(activity.id),
+                'test': record.table.test,
+                'at': Literal(at),
+                'state': Literal('waiting'),
+                'expire_at': Literal(
+                    activity.expires_at(at, dt.datetime.now())),
+                }, records.from_, records.where)
 
     @classmethod
-    def _insert_planned(cls, activity, query):
-        "Execute the INSERT of what waits for the activity, return the number"
+    def _insert_planned(cls, activity, columns, from_, where):
+        """
+        Insert what waits for the activity and return the number of rows.
+
+        :param columns: a dictionary of the SQL expression by column; those
+            that are alike for all new rows are added.
+        :param from_: the tables of the expressions.
+        :param where: the SQL clause of the rows of these tables.
+        """
+        table = cls.__table__()
+        columns = {
+            **columns,
+            'email_opened': Literal(False),
+            'email_clicked': Literal(False),
+            'attempts': Literal(0),
+            'create_uid': Literal(0),
+            'create_date': CurrentTimestamp(),
+            }
         cursor = Transaction().connection.cursor()
-        cursor.execute(*query)
+        cursor.execute(*table.insert(
+                [getattr(table, n) for n in columns],
+                Select(list(columns.values()), from_=from_, where=where),
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
         return cursor.rowcount
 
     @classmethod

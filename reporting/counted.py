@@ -308,10 +308,15 @@ class Record(Counted, metaclass=PoolMeta):
         return cls._write_counted(where, values)
 
     @classmethod
+    def _enter_columns(cls, scenario, target, **values):
+        columns = super()._enter_columns(scenario, target, **values)
+        if not values.get('by_hand'):
+            # They are many: to write them once more would take as long
+            columns['counted'] = Literal('running,')
+        return columns
+
+    @classmethod
     def _insert_entered(cls, scenario, query, last_id):
-        # They are many: to write them once more would take as long
-        query.columns = [*query.columns, query.table.counted]
-        query.values.columns = [*query.values.columns, Literal('running,')]
         count = super()._insert_entered(scenario, query, last_id)
         if count:
             Pool().get('marketing.automation.counter').add(
@@ -327,11 +332,15 @@ class RecordActivityCounted(Counted):
 
     @classmethod
     def counted_events(cls):
-        "Return the list of the events: each is a Boolean with its time"
-        return sorted(
-            n for n in dir(cls)
-            if isinstance(getattr(cls, n), fields.Boolean)
-            and isinstance(getattr(cls, f'{n}_at', None), fields.Timestamp))
+        """
+        Return the sorted list of the events with fields of their own.
+
+        The index of what is to be counted needs it while the pool is set up,
+        when there are no names to show yet.
+        """
+        Activity = Pool().get('marketing.automation.activity')
+        events = set().union(*Activity._parent_action_events().values())
+        return sorted(e for e in events if hasattr(cls, f'{e}_at'))
 
     @classmethod
     def kind(cls, table):
@@ -357,20 +366,17 @@ class RecordActivityCounted(Counted):
                 Coalesce(table.ended_at, table.at, table.create_date)))
 
     @classmethod
-    def _insert_planned(cls, activity, query):
-        record = query.values.columns[0]
+    def _insert_planned(cls, activity, columns, from_, where):
         tests = Select(
-            [Literal(1)], from_=query.values.from_,
-            where=query.values.where & (record.table.test == Literal(True)),
-            limit=1)
+            [Literal(1)], from_=from_,
+            where=where & (columns['test'] == Literal(True)), limit=1)
         cursor = Transaction().connection.cursor()
         cursor.execute(*tests)
         if cursor.fetchone():
-            return super()._insert_planned(activity, query)
+            return super()._insert_planned(activity, columns, from_, where)
         # They are many: to write them once more would take as long
-        query.columns = [*query.columns, query.table.counted]
-        query.values.columns = [*query.values.columns, Literal('waiting,')]
-        count = super()._insert_planned(activity, query)
+        columns = {**columns, 'counted': Literal('waiting,')}
+        count = super()._insert_planned(activity, columns, from_, where)
         Pool().get('marketing.automation.counter').add(
             'activity', {(activity.id, None, 'waiting,'): count})
         return count
@@ -387,16 +393,15 @@ class RecordActivityCounted(Counted):
             super()._plan_rows(rows)
 
     @classmethod
-    def _insert_rows(cls, query):
-        names = [c.name for c in query.columns]
-        first = dict(zip(names, query.values[0]))
+    def _insert_rows(cls, names, rows):
+        # They are all alike, see _plan_rows
+        first = dict(zip(names, rows[0]))
         if first['test'] or first['state'] == 'sending':
-            return super()._insert_rows(query)
+            return super()._insert_rows(names, rows)
         kind, at = f"{first['state']},", first['ended_at']
-        table = query.table
-        query.columns = [*query.columns, table.counted, table.counted_at]
-        query.values = [[*row, kind, at] for row in query.values]
-        count = super()._insert_rows(query)
+        count = super()._insert_rows(
+            [*names, 'counted', 'counted_at'],
+            [[*row, kind, at] for row in rows])
         Pool().get('marketing.automation.counter').add(
             'activity', {(first['activity'], to_date(at), kind): count})
         return count
