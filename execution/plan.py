@@ -1,13 +1,13 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Plan what follows what is done.
+Plan of the children of what is done.
 """
 
 import datetime as dt
 from functools import partial
 
-from sql import Conflict, Literal
+from sql import Conflict, From, Literal
 from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import CurrentTimestamp
 
@@ -27,6 +27,7 @@ _PLANNED = [
 
 
 class RecordActivityPlan:
+    "Children of the record activities that are done"
     __slots__ = ()
 
     @classmethod
@@ -93,7 +94,7 @@ class RecordActivityPlan:
 
     @classmethod
     def _special_rows(cls, child, rows):
-        "Return the rows to plan the child of those that have a past"
+        "Return the rows to plan the child of the records with a past"
         rows = [row[1:] for row in rows]
         happened, resolved = cls._past(child, rows)
         return cls._first_rows(child, [
@@ -103,7 +104,10 @@ class RecordActivityPlan:
 
     @classmethod
     def _past(cls, activity, rows):
-        "Return what has happened to the records by record, and been resolved"
+        """
+        Return the dictionaries of the times of the event and of the reasons
+        why the activity waits in vain, by record.
+        """
         if not activity.event:
             return {}, {}
         records = [row[0] for row in rows]
@@ -203,7 +207,7 @@ class RecordActivityPlan:
                 'expire_at': _by_time(parent.ended_at, {
                         t: child.expires_at(at, t)
                         for t, at in planned.items()}),
-                }, [parent], is_done(parent))
+                }, From([parent]), is_done(parent))
 
     @classmethod
     def _cancel_opposites(cls, activity, records):
