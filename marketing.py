@@ -33,6 +33,7 @@ _OWN = {'problems', 'write_date', 'write_uid'}
 
 
 class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
+    "Scenario: the records of a model that enter it, and its activities"
     __name__ = 'marketing.automation.scenario'
 
     _states = {
@@ -126,7 +127,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         return self.name or f'({self.id})'
 
     def get_problem(self, name):
-        "Return the words of what is known by code"
+        "Return the texts of the problems in the language of the user"
         problems = json.loads(self.problems) if self.problems else {}
         return '\n'.join(
             gettext(

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many a scenario reaches, before it runs.
+Reach of a scenario: how many records would enter now.
 
 The figures are those of the cron that lets enter: as it does, and with what it
 may read.
@@ -36,6 +36,7 @@ def _integer(string, help):
 
 
 class ScenarioReach:
+    "Reach of a scenario on its form"
     __slots__ = ()
 
     reach_matching = _integer(
@@ -126,8 +127,8 @@ class ScenarioReach:
 
     def reach_values(self):
         """
-        Return the value by name of the fields, None for the numbers that can
-        not be told.
+        Return the values of the fields by name, None for the numbers that can
+        not be computed.
         """
         values = dict.fromkeys(
             [f'reach_{p}' for p in PARTS]
@@ -189,7 +190,7 @@ class ScenarioReach:
             return Record.count_reach(self)
 
     def _check_reach(self):
-        "Ensure that numbers tell nothing that the user may not read"
+        "Ensure that the numbers reveal nothing that the user may not read"
         Target = Pool().get(self.model)
         for domain in [self.decode_domain(), self.decode_goal()]:
             if domain:

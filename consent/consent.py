@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The log of what the parties do not want"
+"""
+Consent: log of what the parties stopped and resumed.
+"""
 
 import datetime as dt
 
@@ -47,7 +49,7 @@ def pause_days():
 
 class Consent(ModelSQL, ModelView):
     """
-    The log of what the parties stopped and resumed.
+    Entry of the log of consent.
 
     Entries are only added: what undoes one is another one.
     """
@@ -142,7 +144,7 @@ class Consent(ModelSQL, ModelView):
     def log(cls, changes):
         """
         Add an entry for each of the changes, dictionaries of the party, the
-        change, the scope and what else belongs to it.
+        change, the scope and its other fields.
 
         How it was made comes from the key `marketing_consent` of the context,
         a dictionary of values.
@@ -186,7 +188,7 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def stop(cls, record, scope, how, reason=None, comment=None):
         """
-        Stop what the recipient of the record does not want any more.
+        Stop the scope for the recipient of the record.
 
         It may be called any number of times, also for what has been deleted.
 
@@ -215,8 +217,8 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def _is_recipient(cls, subject):
         """
-        Return if who got the mail of the record is the one it is about, so
-        that he may speak for the subject.
+        Return if who got the mail of the record is the party it is about, and
+        so may speak for the subject.
         """
         return True
 
@@ -231,11 +233,14 @@ class Consent(ModelSQL, ModelView):
 
     @classmethod
     def _stopped(cls, subject, scope):
-        "Do what follows after the scope was stopped for the subject"
+        "Do what follows once the scope is stopped for the subject"
 
     @classmethod
     def _words(cls, reason, comment):
-        "Return the values of why, as far as they can be stored"
+        """
+        Return the values of the reason and of the comment, as far as they can
+        be stored.
+        """
         return {
             'reason': reason if reason in dict(REASONS) else None,
             'comment': ' '.join((comment or '').split())[:COMMENT] or None,
@@ -282,8 +287,8 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def last(cls, record):
         """
-        Return the number and the entry of what the recipient of the record
-        (id) did last and can undo, or None.
+        Return the number and the entry of the last change that the recipient
+        of the record (id) can undo, or None.
         """
         entries = cls._entries(record)
         for number, entry in reversed(list(enumerate(entries, 1))):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What follows for the records from what their parties do not want.
+End and revival of records when their party opts out or in.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from ..common.sql import SLICE, cached_query
 
 
 class Subject(NamedTuple):
-    "Whom a record (id) is about: ids"
+    "Scenario, target and party of a record, all as ids"
     record: int
     scenario: int
     test: bool
@@ -52,7 +52,7 @@ class Record(metaclass=PoolMeta):
 
     @classmethod
     def subject(cls, id_):
-        "Return whom the record (id) is about, None if there is none"
+        "Return the subject of the record (id), None if there is none"
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._subject_query(id=id_))
         rows = {record: row for record, *row in cursor}

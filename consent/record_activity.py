@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Gates of refusal and pause, and the record activities they hold back.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -82,7 +85,10 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def move_paused(cls, parties, at):
-        "Let what is paused of the parties (ids) wait until the time, or now"
+        """
+        Postpone what is paused of the parties (ids) until the time, or until
+        now.
+        """
         Record = Pool().get('marketing.automation.record')
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
@@ -99,7 +105,10 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def revive(cls, records, reason, since):
-        "Let what was cancelled of the records (ids) for the reason wait again"
+        """
+        Revive what was cancelled of the records (ids) for the reason: it waits
+        again.
+        """
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         where = (
@@ -121,7 +130,10 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _date_missed(cls, activity, records):
-        "Date the activity (id) of the records by what happened meanwhile"
+        """
+        Date the activity (id) of the records by the events that happened
+        meanwhile.
+        """
         Activity = Pool().get('marketing.automation.activity')
         activity = Activity(activity)
         if not activity.event or activity.negative:

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tell the marketers when a scenario stops itself, breaks or ends.
+Alert of the marketers when a scenario stops itself, breaks or ends.
 """
 
 import datetime as dt
@@ -27,6 +27,7 @@ _QUIET = dt.timedelta(days=1)
 
 
 class ScenarioAlert:
+    "Alerts about the problems and the end of a scenario"
     __slots__ = ()
 
     told = fields.Text(
@@ -66,8 +67,8 @@ class ScenarioAlert:
     @classmethod
     def alert(cls, id_, code):
         """
-        Tell the marketers what has happened to the scenario, unless they know
-        it: ``ended``, or the code of a problem.
+        Alert the marketers about the scenario, unless they know it already:
+        ``ended``, or the code of a problem.
 
         They are told again once the scenario was run again, or when the
         trouble comes back after it was over for a day.
@@ -101,7 +102,7 @@ class ScenarioAlert:
 
     @classmethod
     def _told_label(cls, scenario, code):
-        "Return in one sentence what has happened"
+        "Return the sentence about what has happened"
         name = {
             'breaker': 'msg_scenario_stopped',
             'ended': 'msg_notify_ended',
@@ -146,7 +147,7 @@ class ScenarioAlert:
 
     @classmethod
     def _mail(cls, scenario, code):
-        "Send what has happened to the addresses of the configuration"
+        "Send the alert to the addresses of the configuration"
         addresses = config.get('marketing', 'notify_email', default='')
         addresses = [a.strip() for a in addresses.split(',') if a.strip()]
         if not addresses:

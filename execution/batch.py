@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Read and write the record activities of a batch, always many at once.
+SQL of a batch of record activities: due, claimed, stored, released.
 """
 
 import functools
@@ -28,6 +28,7 @@ STORED = ['mail', 'sms', 'completion']
 
 
 class RecordActivityBatch:
+    "Record activities of a batch, read and written many at once"
     __slots__ = ()
 
     # What is due
@@ -190,7 +191,7 @@ class RecordActivityBatch:
 
     @property
     def is_retryable(self):
-        "Whether another try can have another end"
+        "Whether another try may succeed"
         return self.state == 'failed' or (
             self.state == 'skipped'
             and self.reason in self._retryable_reasons())
@@ -360,7 +361,7 @@ class RecordActivityBatch:
 
     @classmethod
     def store_sending(cls, parcels, now, number):
-        "Claim the parcels, a dictionary by id, with their Message-ID"
+        "Claim the messages, a dictionary by id, with their Message-ID"
         if not parcels:
             return
         table = cls.__table__()
@@ -382,7 +383,7 @@ class RecordActivityBatch:
     @classmethod
     def _sending_values(cls, parcel):
         """
-        Return a dictionary of what is known of the parcel before its
+        Return a dictionary of what is known of the message before its
         hand-over.
 
         It has the same names for all the parcels of an action.
@@ -391,7 +392,7 @@ class RecordActivityBatch:
 
     @classmethod
     def give_back(cls, numbers):
-        "Let wait again what the claims have not handed over"
+        "Release what the claims have not handed over: it waits again"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         where = (
@@ -406,7 +407,7 @@ class RecordActivityBatch:
 
 
 class _Parameter:
-    "What is replaced by its value at the execution"
+    "Place of a value in the kept statement"
 
     def __init__(self, name):
         self.name = name
@@ -414,7 +415,7 @@ class _Parameter:
 
 @functools.lru_cache(maxsize=16)
 def _done_query(RecordActivity):
-    "Return the statement and its parameters"
+    "Return the statement of `store_done` and its parameters"
     table = RecordActivity.__table__()
     id_, claim, at = map(_Parameter, ['id', 'claim', 'at'])
     values = {

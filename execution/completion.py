@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Completion of records after each step of their record activities.
+"""
 
 from sql import Null
 
@@ -12,6 +15,7 @@ from ..common.sql import SLICE
 
 
 class RecordActivityCompletion:
+    "Record activities of which depends whether the record is completed"
     __slots__ = ()
 
     @classmethod

@@ -1,7 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Plan activities at a date of the record instead of after their parent.
+Dates of the record at which activities are planned instead of after their
+parent.
 
 What waits knows the value by which it was dated, so it moves when that has
 changed and only then.
@@ -31,6 +32,7 @@ _TYPES = {'date', 'datetime', 'timestamp'}
 
 
 class ActivityRecordDate:
+    "Date of the record from which the delay of an activity counts"
     __slots__ = ()
 
     _states = {
@@ -159,7 +161,7 @@ class ActivityRecordDate:
         return at.replace(microsecond=0)
 
     def _start_of_day(self, day):
-        "Return the time at which something happens on the day"
+        "Return the time of the day at which an activity is due"
         zone = self.scenario.zone
         if window := self.send_window:
             return window.opening(
@@ -169,6 +171,7 @@ class ActivityRecordDate:
 
 
 class RecordActivityRecordDate:
+    "Record activities planned at a date of their record"
     __slots__ = ()
 
     date_value = fields.Char(

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Apply to the records inside what was changed on the tree of a scenario.
+Changes of the tree of a scenario, applied to the records inside.
 
 The activities are planned as if the tree had always been like it is now:
 
@@ -31,6 +31,7 @@ from ..common.sql import SLICE, exists_by_index, to_datetime
 
 
 class ScenarioReplan:
+    "Changes of the tree that the records inside do not have yet"
     __slots__ = ()
 
     tree_changed = fields.Boolean(
@@ -69,7 +70,7 @@ class ScenarioReplan:
     @classmethod
     @without_check_access
     def note_change(cls, scenarios):
-        "Note that the tree of the scenarios with records has changed"
+        "Note the change of the tree on the scenarios with records"
         changed = [
             s for s in cls._with_records(scenarios) if not s.tree_changed]
         if changed:
@@ -122,6 +123,7 @@ class ScenarioReplan:
 
 
 class ActivityReplan:
+    "Fields on which the plan of an activity depends"
     __slots__ = ()
 
     planning_changed = fields.Boolean("Planning Changed", readonly=True)
@@ -163,6 +165,7 @@ class ActivityReplan:
 
 
 class RecordActivityReplan:
+    "Record activities that a change of the tree cancels, moves or adds"
     __slots__ = ()
 
     @classmethod

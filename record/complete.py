@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The state of the records: inside, or how they ended.
+State of a record: running, completed or ended otherwise.
 
 A record is completed when nothing more of it is to come.  That closes no
 gate: an event that comes late lets it go on.
@@ -41,6 +41,7 @@ def completion_days():
 
 
 class RecordComplete:
+    "State of records, and their completion"
     __slots__ = ()
 
     state = fields.Function(
@@ -97,7 +98,7 @@ class RecordComplete:
     @classmethod
     def complete(cls, ids, now=None):
         """
-        Complete those of the records (ids) for which nothing more is to come.
+        Complete the records (ids) for which nothing more is to come.
 
         What waits for its event since more than `[marketing] completion_days`
         days is not expected any more.
@@ -168,8 +169,7 @@ class RecordComplete:
     @classmethod
     def reopen(cls, ids):
         """
-        Let those of the records (ids) that are completed go on for which
-        something is to come again.
+        Reopen the completed records (ids) for which something is to come again
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()

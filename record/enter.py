@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let the targets enter the scenarios, always many at once.
+Entry of targets into the scenarios, always many at once.
 """
 
 import datetime as dt
@@ -36,6 +36,7 @@ class _UUID(Function):
 
 
 class RecordEnter:
+    "Statement that creates the records of the targets"
     __slots__ = ()
 
     @classmethod
@@ -97,8 +98,8 @@ class RecordEnter:
     @classmethod
     def _insert_entered(cls, scenario, query, last_id):
         """
-        Execute the INSERT of what enters after the record (id), and return
-        the number.
+        Execute the INSERT of the records after the last one (id), and return
+        their number.
         """
         cursor = Transaction().connection.cursor()
         cursor.execute(*query)

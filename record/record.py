@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Record: a target inside a scenario.
+"""
 
 import datetime as dt
 import uuid
@@ -38,6 +41,12 @@ class Record(
         TargetReferenceMixin,
         ModelSQL,
         ModelView):
+    """
+    Record: a target inside a scenario.
+
+    A slice is asked before those below it: who leaves does so before the
+    others enter, and the key of unicity is added to the columns of the entry.
+    """
     __name__ = 'marketing.automation.record'
 
     scenario = fields.Many2One(
@@ -149,13 +158,13 @@ class Record(
     @dualmethod
     @ModelView.button
     def block(cls, records):
-        "Let nothing more happen to the records"
+        "Block the records: nothing more happens to them"
         cls.end([r.id for r in records], 'blocked', blocked=True)
 
     @classmethod
     def end(cls, ids, reason, blocked=False):
         """
-        Let nothing more happen to the records for the reason.
+        End the records (ids) for the reason.
 
         What waits is cancelled; ending twice keeps the first reason.
         """
@@ -200,7 +209,7 @@ class Record(
 
     @classmethod
     def from_uuid(cls, uuid):
-        "Return the id of the record which old links name by its UUID"
+        "Return the id of the record that old links name by its UUID"
         if uuid:
             for record in cls.search([('uuid', '=', uuid)], limit=1):
                 return record.id

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Record activity: one step of one record.
+"""
 
 import datetime as dt
 
@@ -17,6 +20,7 @@ from .reason import REASONS
 
 
 class RecordActivity(ModelSQL, ModelView):
+    "Step of a record: an activity with its state and date"
     __name__ = 'marketing.automation.record.activity'
 
     record = fields.Many2One(
@@ -120,7 +124,7 @@ class RecordActivity(ModelSQL, ModelView):
 
     @classmethod
     def _retryable_reasons(cls):
-        "Return the set of the reasons of what is skipped but can be retried"
+        "Return the set of the reasons for which a skipped one can be retried"
         return {'no_party', 'no_address'}
 
     @classmethod
@@ -239,15 +243,15 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def _spared_activities(cls, reason=None):
         """
-        Return the list of the activities (ids) whose dated record activities
-        outlive the end of the record for the reason, or for any.
+        Return the list of the activities (ids) whose record activities with a
+        date outlive the end of the record for the reason, or for any.
         """
         return []
 
     @classmethod
     @ModelView.button
     def retry(cls, record_activities):
-        "Try again what has failed or had no address"
+        "Retry what has failed or had no address"
         cls._change(
             [r for r in record_activities if r.is_retryable],
             ['failed', 'skipped', 'expired'], {
@@ -262,7 +266,7 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     @ModelView.button
     def cancel(cls, record_activities):
-        "Give up what waits"
+        "Cancel what waits"
         cls._change(record_activities, ['waiting'], {
                 'state': 'cancelled',
                 'reason': 'cancelled',
@@ -272,13 +276,13 @@ class RecordActivity(ModelSQL, ModelView):
     @dualmethod
     @ModelView.button
     def on_email_opened(cls, record_activities):
-        "Apply that the recipients opened the mails"
+        "Apply the event *opened* to the record activities"
         cls.apply_event('email_opened', record_activities)
 
     @dualmethod
     @ModelView.button
     def on_email_clicked(cls, record_activities):
-        "Apply that the recipients clicked a link of the mails"
+        "Apply the event *clicked* to the record activities"
         cls.apply_event('email_clicked', record_activities)
 
     @classmethod

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let only one of the targets that have the same value enter a scenario.
+Unicity: only one of the targets with the same value enters a scenario.
 
 The value is kept on the record as its key, which is unique per scenario in
 the database: also processes that work at the same time agree.
@@ -25,6 +25,7 @@ _PROPOSED = 50
 
 
 class ScenarioUnicity:
+    "Field of which each value enters a scenario only once"
     __slots__ = ()
 
     unicity = fields.Char(
@@ -77,6 +78,7 @@ class ScenarioUnicity:
 
 
 class RecordUnicity:
+    "Key of a record that is unique in its scenario"
     __slots__ = ()
 
     unicity = fields.Char(
@@ -111,7 +113,7 @@ class RecordUnicity:
 
     @classmethod
     def _insert_read(cls, scenario, domain, values):
-        "Insert those whose values have to be read, and compare them"
+        "Insert the records whose values have to be read to be compared"
         Target = Pool().get(scenario.model)
         target = Target.__table__()
         cursor = Transaction().connection.cursor()
@@ -191,7 +193,7 @@ class RecordUnicity:
 
     @classmethod
     def taken(cls, scenario, ids):
-        "Return those of the targets (ids) whose value has entered"
+        "Return the targets (ids) whose value has entered"
         if not scenario.unicity:
             return set()
         Target = Pool().get(scenario.model)
@@ -212,7 +214,7 @@ class RecordUnicity:
     @classmethod
     def set_keys(cls, scenario):
         """
-        Compute again the keys of what has entered the scenario.
+        Compute the keys of the records of the scenario again.
 
         If several have the same value, the first that entered has the key.
         """

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What is due when, and what failed and why.
+Agenda and failures: record activities that are planned, or failed.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from ..record.reason import REASONS
 
 
 class Group(ModelSQL, ModelView):
-    "How many record activities are alike"
+    "Record activities that are alike"
     __slots__ = ()
 
     activity = fields.Many2One(
@@ -140,7 +140,7 @@ class Failure(Group):
 
 
 class OpenGroup(Wizard):
-    "Open the record activities of the groups"
+    "Wizard that opens the record activities of the groups"
     __name__ = 'marketing.automation.reporting.group.open'
 
     start_state = 'open_'
@@ -153,7 +153,7 @@ class OpenGroup(Wizard):
 
 
 class Retry(Wizard):
-    "Try again all that failed for the same reason"
+    "Wizard that retries all that failed for the same reason"
     __name__ = 'marketing.automation.reporting.failure.retry'
 
     start_state = 'retry'

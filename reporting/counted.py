@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the records and the record activities are counted as.
+Kinds as which records and record activities are counted.
 
 A *kind* is the state, and the names of the events that have happened, each
 followed by a comma.
@@ -31,7 +31,7 @@ _ALL = 2 ** 31 - 1
 
 
 class _After:
-    "A table whose rows have the values already, a dictionary by name"
+    "Table whose rows have the values already, a dictionary by name"
 
     def __init__(self, Model, table, values):
         self._model = Model
@@ -49,7 +49,7 @@ class _After:
 
 
 class Counted(Model):
-    "A row that knows as what it has been counted"
+    "Model whose rows know the kind as which they were counted"
     __slots__ = ()
     # The name of the column of the subject, also the one of the counter
     _counted_subject = None
@@ -70,12 +70,15 @@ class Counted(Model):
 
     @classmethod
     def kind(cls, table):
-        "Return the SQL of what the row is now, never null"
+        "Return the SQL of the kind of the row now, never null"
         raise NotImplementedError
 
     @classmethod
     def kind_at(cls, table):
-        "Return the SQL of since when it is, null if it does not matter"
+        """
+        Return the SQL of the time since when it is of the kind, null if it
+        does not matter.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -104,7 +107,7 @@ class Counted(Model):
     @classmethod
     def live(cls):
         """
-        Return the list of the queries of what is not counted yet.
+        Return the list of the queries of the rows that are not counted yet.
 
         Their columns are subject, at, kind and number.
         """
@@ -132,7 +135,7 @@ class Counted(Model):
 
     @classmethod
     def fold_counted(cls):
-        "Count at most one slice of what has changed and return how many"
+        "Count at most one slice of the changed rows and return their number"
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._changed(FOLD))
         rows = cursor.fetchall()
@@ -150,7 +153,7 @@ class Counted(Model):
 
     @cached_query
     def _changed(cls, limit):
-        "Return the query of what has changed and nobody else counts"
+        "Return the query of the changed rows that nobody else counts"
         database = Transaction().database
         table = cls.__table__()
         query = table.select(
@@ -326,6 +329,7 @@ class Record(Counted, metaclass=PoolMeta):
 
 
 class RecordActivityCounted(Counted):
+    "Kinds of record activities: the state and the events"
     _counted_subject = 'activity'
     # When this process has counted what is left, by database
     _folds = {}
@@ -434,6 +438,7 @@ class RecordActivityCounted(Counted):
 
 
 class ActivityCounted:
+    "Counters of deleted activities"
     __slots__ = ()
 
     @classmethod

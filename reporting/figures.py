@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Figures on the forms and in the lists of scenarios and activities.
+"""
 
 from collections import Counter
 
@@ -12,7 +15,7 @@ from .report_activity import _RATES, _count, _rate, _states
 
 
 class Figures(Model):
-    "Show the figures of a reporting model on their subject"
+    "Figures of a reporting model on its subject"
     __slots__ = ()
     _reporting = None
 
@@ -65,6 +68,7 @@ class Figures(Model):
 
 
 class ScenarioFigures(Figures):
+    "Figures on the form of a scenario"
     _reporting = 'marketing.automation.reporting.scenario'
 
     record_count = fields.Function(
@@ -95,6 +99,7 @@ class ScenarioFigures(Figures):
 
 
 class ActivityFigures(Figures):
+    "Figures of opens and clicks on the form of an activity"
     _reporting = 'marketing.automation.reporting.activity'
 
     _states = {
@@ -155,6 +160,7 @@ class ActivityFigures(Figures):
 
 
 class RecordActivityFigures:
+    "Index of the record activities for the figures"
     __slots__ = ()
 
     @classmethod
@@ -189,6 +195,7 @@ def _rate_now(name):
 
 
 class ActivityEventFigures:
+    "Figures of the other events on the form of an activity"
     __slots__ = ()
 
     handed_over = _count_now(
@@ -223,6 +230,7 @@ class ActivityEventFigures:
 
 
 class ActivityRawFigures:
+    "Figures on the form of an activity that include the requests of machines"
     __slots__ = ()
 
     _states = {
@@ -270,6 +278,7 @@ _EMAIL = ['record_count', 'email_opened', 'email_clicked']
 
 
 class ScenarioListFigures:
+    "Figures in the list of scenarios"
     __slots__ = ()
 
     progress = fields.Function(

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many of the records of a scenario get to each step, and who is where.
+Funnel: how many records get to each step of a scenario, and who is where.
 """
 
 from sql import Cast, Literal, Null, Union
@@ -19,7 +19,7 @@ from ..common.sql import SLICE, to_datetime
 
 
 class Funnel(ModelSQL, ModelView):
-    "The steps of a scenario, with how many have done each"
+    "Step of a scenario, with the number of records that have done it"
     __name__ = 'marketing.automation.reporting.funnel'
 
     scenario = fields.Many2One(
@@ -161,7 +161,7 @@ class Funnel(ModelSQL, ModelView):
 
 
 class OpenWaiting(Wizard):
-    "Open the records that wait for a step"
+    "Wizard that opens the records that wait for a step"
     __name__ = 'marketing.automation.reporting.funnel.waiting'
 
     start_state = 'open_'

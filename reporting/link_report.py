@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many times each link was followed, by whom, and on which day.
+Report of links: clicks and people by day.
 
 It is counted when the hits are judged, as these are not kept for ever.
 """
@@ -26,6 +26,7 @@ _COUNTS = {
 
 
 class CounterLinkReport:
+    "Counters whose subject is a link"
     __slots__ = ()
 
     link = fields.Many2One(
@@ -111,8 +112,8 @@ class Hit(metaclass=PoolMeta):
     @classmethod
     def _known_people(cls, people, new):
         """
-        Return the list of the record activities and the links of those who
-        have clicked before.
+        Return the list of the record activities and the links that were
+        clicked before.
 
         :param new: the hits (ids) that do not count.
         """
@@ -151,6 +152,7 @@ class Tally(metaclass=PoolMeta):
 
 
 class LinkTracker(Reporting):
+    "Clicks and people of a link per period"
     __name__ = 'marketing.automation.reporting.link'
     _subject = 'link'
     _counts = list(_COUNTS)
@@ -218,6 +220,7 @@ class LinkTracker(Reporting):
 
 
 class OriginsLinkReport:
+    "Hits as origins of the figures of links"
     __slots__ = ()
 
     hits = StateAction('marketing_automation.act_reporting_hit')

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The figures of the scenarios and of the activities.
+Figures of scenarios and activities: SQL that the reports have in common.
 
 Each figure has one definition here, which the forms, the lists and the
 reports show alike:
@@ -64,7 +64,7 @@ def _times(from_date, to_date):
 
 class Reporting(ModelSQL, ModelView):
     """
-    The figures of a subject per period.
+    Figures of a subject per period.
 
     A subclass gives what is counted with :meth:`_live` and :meth:`_counted`
     and defines its figures with :meth:`_condition`, ``_counts`` and
@@ -87,13 +87,14 @@ class Reporting(ModelSQL, ModelView):
 
     @classmethod
     def _condition(cls, name):
-        "Return the condition of the kinds that count for the name"
+        "Return the condition of the kinds that count for the figure"
         return is_kind(name.removesuffix('_count'))
 
     @classmethod
     def _live(cls):
         """
-        Return the list of the queries of what the counters do not contain.
+        Return the list of the queries of the rows that the counters do not
+        contain.
 
         They have the columns subject, at, kind and number.
         """
@@ -210,7 +211,7 @@ class Reporting(ModelSQL, ModelView):
 
     @classmethod
     def _counts_of(cls, names):
-        "Return the counts which the names, counts and rates, need"
+        "Return the counts that are needed for the names, counts and rates"
         return sorted(
             {n for n in names if n not in cls._rates}.union(
                 *[cls._rates[n] for n in names if n in cls._rates]))
@@ -257,7 +258,7 @@ class Reporting(ModelSQL, ModelView):
         return having
 
     def get_period(self, name):
-        "Return what names the period on an axis"
+        "Return the name of the period on an axis"
         length = {'year': 4, 'month': 7}.get(get_period())
         return self.date.isoformat()[:length] if self.date else ''
 

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Activity: one step of a scenario.
+"""
 
 import datetime as dt
 import json
@@ -370,8 +373,9 @@ class Activity(
         ActivityEvent, ActivityDefinition,
         DeactivableMixin, ModelSQL, ModelView):
     """
-    Activity of a scenario: what is done, when, and after what.
+    Activity of a scenario: its action, its delay, and its parent.
 
-    The parts are asked from the left to the right.
+    A slice is asked before those to its right: the tree sets the order of the
+    list, the event and the filter check what the definition has stored.
     """
     __name__ = 'marketing.automation.activity'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The events of its parent for which an activity waits.
+Event of its parent for which an activity waits.
 """
 
 from sql.operators import Concat

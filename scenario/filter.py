@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The filter of an activity: which of the records it is executed for.
+Filter of an activity: the domain of the records it is executed for.
 
 The filters of the parents count too, until one starts anew.
 """
@@ -18,6 +18,7 @@ from ..exceptions import DomainError
 
 
 class ActivityFilter:
+    "Domain of an activity, applied with those of its parents"
     __slots__ = ()
 
     domain = fields.Char(
@@ -92,7 +93,10 @@ class ActivityFilter:
         return [decode(a.domain) for a in self._filters() if a.domain]
 
     def applied_domains(self):
-        "Return the list of the domains that count, with the scenario's"
+        """
+        Return the list of the domains that count, the one of the scenario
+        included.
+        """
         domains = self.filter_domains()
         if not any(a.domain_alone for a in self._filters()):
             domains.insert(0, self.root.decode_domain())
@@ -141,7 +145,7 @@ class ActivityFilter:
 
 
 class OpenFiltered(Wizard):
-    "Open the records that match the applied filter of an activity"
+    "Wizard that opens the records that match the applied filter"
     __name__ = 'marketing.automation.activity.open_filtered'
 
     start_state = 'open_'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The whole tree of a scenario as one list.
+Tree of a scenario as one ordered list.
 
 The sequence of an activity is its place in that list, each activity before
 those which follow it.  Whoever changes a sequence changes the order among the
@@ -29,6 +29,7 @@ _ARROW = '\u21b3\u2002'
 
 
 class ScenarioTree:
+    "Activities of a scenario in the order of the tree"
     __slots__ = ()
 
     steps = fields.Function(
@@ -84,6 +85,7 @@ class ScenarioTree:
 
 
 class ActivityTree:
+    "Place of an activity in the tree"
     __slots__ = ()
 
     sequence = fields.Integer(
@@ -325,7 +327,7 @@ class ActivityTree:
 
 class AddChild(Wizard):
     """
-    Add an activity below another one.
+    Wizard that adds an activity below another one.
 
     At the end of a wizard, clients read again also the form around a list.
     """
@@ -340,7 +342,7 @@ class AddChild(Wizard):
 
 
 class AddSibling(Wizard):
-    "Add an activity after another one"
+    "Wizard that adds an activity after another one"
     __name__ = 'marketing.automation.activity.add_sibling'
 
     start_state = 'add'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Count what happened with the mails that do not tell of which recipient.
+Anonymous counts: opens and clicks of mails without the recipient.
 """
 
 import datetime as dt
@@ -26,13 +26,13 @@ _COUNTS = [
 
 
 def _kind(name):
-    "Return as what it is counted"
+    "Return the kind of the counter"
     return f'tally,{name},'
 
 
 class _Recent:
     """
-    The requests of the last minute, known by a digest that nobody else can
+    Requests of the last minute, known by a digest that nobody else can
     compute.
 
     It is the memory of this process: nothing of it is stored.
@@ -62,8 +62,7 @@ class _Recent:
 
 class Tally(ModelSQL):
     """
-    How many times the mails of an activity were opened and its links clicked
-    on a day.
+    Number of opens and clicks of the mails of an activity on a day.
 
     A request adds a row, which is folded later into the one of the day.
     """
@@ -217,6 +216,7 @@ class Tally(ModelSQL):
 
 
 class RecordActivityAnonymous:
+    "Reaction on the anonymous counts"
     __slots__ = ()
 
     @classmethod

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Count the records and the record activities once, not at each look.
+Counters of records and record activities, by day.
 
 Each row keeps as what it has been counted.  Those which are something else
 now are found by an index that contains nothing else, whoever has changed
@@ -44,7 +44,7 @@ def _levels(day):
 
 class Counter(ModelSQL):
     """
-    How many are of a kind.
+    Number of a kind, for a subject and a level.
 
     To count adds rows and changes none, so that nobody waits for another;
     the rows of the same are merged later.  A kind without a date is only in
@@ -90,7 +90,7 @@ class Counter(ModelSQL):
 
     @classmethod
     def subjects(cls):
-        "Return the list of the names of what is counted for"
+        "Return the list of the names of the columns of the subjects"
         return ['scenario', 'activity']
 
     @classmethod
@@ -104,7 +104,10 @@ class Counter(ModelSQL):
 
     @classmethod
     def _folded(cls):
-        "Return the list of the models whose rows know as what they count"
+        """
+        Return the list of the models whose rows know the kind as which they
+        were counted.
+        """
         return [m for m in cls.sources() if 'counted' in m._fields]
 
     # Add
@@ -141,7 +144,7 @@ class Counter(ModelSQL):
 
     @classmethod
     def forget(cls, subject, ids):
-        "Delete what belongs to the subjects (ids), which are deleted"
+        "Delete the counters of the subjects (ids), which are deleted"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         for sub_ids in grouped_slice(ids, SLICE):
@@ -291,6 +294,7 @@ class VerifyResult(ModelView):
 
 
 class Verify(Wizard):
+    "Wizard that verifies the counters"
     __name__ = 'marketing.automation.counter.verify'
 
     start_state = 'verify'

@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"What happens on the public URLs"
+"""
+Hits: requests of the public URLs.
+"""
 
 import datetime as dt
 import time
@@ -39,8 +41,8 @@ def _option(name, default):
 
 def quarantine():
     """
-    Return how long a hit is kept back: the ones that follow are needed to
-    judge it.
+    Return the time for which a hit is kept back: the hits that follow are
+    needed to classify it.
     """
     return dt.timedelta(seconds=_option('quarantine', 10))
 
@@ -54,7 +56,7 @@ def limits():
 
 
 class Row(NamedTuple):
-    "A hit without its record"
+    "Columns of a hit"
     id: int
     kind: str
     record_activity: int
@@ -175,7 +177,7 @@ class Hit(
 
     @classmethod
     def _rec_names(cls, Model, ids):
-        "Return the names of those that still exist by id"
+        "Return the names of the records that still exist, by id"
         names = {}
         for sub_ids in grouped_slice(sorted(ids), SLICE):
             with inactive_records():
@@ -304,7 +306,7 @@ class Hit(
     @ModelView.button
     def judge(cls, hits):
         """
-        Judge again the hits that have not been found human.
+        Classify again the hits that have not been found human.
 
         Those that are now have their effect.  What a human did stays: its
         effect can not be undone.
@@ -323,13 +325,13 @@ class Hit(
 
     @classmethod
     def _rules(cls):
-        "Return the list of the rules that judge, the first one wins"
+        "Return the list of the rules that classify, the first one wins"
         return list(bot_rule.RULES)
 
     @classmethod
     def apply_classification(cls, rows):
         """
-        Judge the rows and return those of humans.
+        Classify the rows and return those of humans.
 
         The number of queries does not depend on the number of rows (up to
         some hundreds).

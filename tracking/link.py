@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Links: the targets of clicks, one for each activity and URL.
+"""
 
 import functools
 import hashlib
@@ -28,7 +31,7 @@ _PLACE = '\N{HORIZONTAL ELLIPSIS}'
 
 @functools.lru_cache(maxsize=1024)
 def _web_url(url):
-    "Return the URL as a browser needs it or None if it can not be followed"
+    "Return the URL as a browser needs it, None if it can not be followed"
     try:
         url = iri_to_uri(url)
         parts = urllib.parse.urlsplit(url)
@@ -40,6 +43,7 @@ def _web_url(url):
 
 
 class Link(ModelSQL, ModelView):
+    "Target of the clicks in the mails of an activity"
     __name__ = 'marketing.automation.link'
     _rec_name = 'url'
 

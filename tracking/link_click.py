@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The event that a certain link of a mail is clicked.
+Event *a certain link clicked*.
 """
 
 import functools
@@ -77,6 +77,7 @@ def pattern(href):
 
 
 class Activity(metaclass=PoolMeta):
+    "Event of an activity about a certain link of its parent"
     __name__ = 'marketing.automation.activity'
 
     event_link = fields.Char(
@@ -221,6 +222,7 @@ class Activity(metaclass=PoolMeta):
 
 
 class RecordActivityLinkClick:
+    "Clicks on certain links as events"
     __slots__ = ()
 
     @classmethod
@@ -279,7 +281,7 @@ class RecordActivityLinkClick:
 
 class Click(ModelSQL):
     """
-    The first click of a human on each link of a mail.
+    First click of a human on each link of a mail.
 
     The hits tell more but are not kept for ever.
     """

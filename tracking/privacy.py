@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Who is tracked, and how much.
+Tracking: individually, anonymously or not at all.
 """
 
 from collections import defaultdict
@@ -62,6 +62,7 @@ class Scenario(metaclass=PoolMeta):
 
 
 class RecordActivityPrivacy:
+    "Hits of recipients who are not tracked any more"
     __slots__ = ()
 
     @classmethod
@@ -71,7 +72,10 @@ class RecordActivityPrivacy:
 
     @classmethod
     def _drop_untracked(cls, rows):
-        "Delete the hits of whom is not tracked any more, return the others"
+        """
+        Delete the hits of recipients who are not tracked any more, return the
+        others.
+        """
         Hit = Pool().get('marketing.automation.hit')
         untracked = cls._untracked({r.record_activity for r in rows})
         dropped = [r.id for r in rows if r.record_activity in untracked]

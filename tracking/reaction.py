@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Hits on the public URLs become events of record activities.
+Reaction on hits: they become events of record activities.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ class RecordActivityReaction:
 
     @classmethod
     def apply_hits(cls, rows):
-        "Judge the rows of hits and apply those of humans"
+        "Classify the rows of hits and apply those of humans"
         Hit = Pool().get('marketing.automation.hit')
         cls._note_raw(rows)
         cls.apply_events([
@@ -38,7 +38,7 @@ class RecordActivityReaction:
 
     @classmethod
     def _note_raw(cls, rows):
-        "Note what happened, whoever it was"
+        "Note the requests on the record activities, also those of machines"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         ids = defaultdict(set)

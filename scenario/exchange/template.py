@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The scenarios that come with the module, to begin with.
+Scenario templates that come with the module.
 
 Each is a file like that of an exported scenario, which has besides, as
 ``template``, what it is called, what it does and what it asks for.  The texts
@@ -67,7 +67,7 @@ def _words():
 
 class ScenarioTemplate:
     """
-    A scenario to begin with.
+    A scenario template.
 
     :ivar name: how it is known.
     :ivar title: its name, by language.

@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The wizard that makes a scenario from a template"
+"""
+Wizard Scenario from Template.
+"""
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
@@ -109,7 +111,7 @@ class ScenarioFromTemplate:
 
     @classmethod
     def _find_or_create(cls, Model, names):
-        "Return the record that is called so, or a new one"
+        "Return the record with one of the names, or a new one"
         language = Transaction().language
         for name in {localized(names, language), *names.values()}:
             for record in Model.search([('name', '=', name)], limit=1):
@@ -142,7 +144,7 @@ class ScenarioFromTemplate:
 
     @classmethod
     def template_dates(cls, template):
-        "Return the dates of what enters the template, as a selection"
+        "Return the date fields of the model of the template, as a selection"
         Model = Pool().get(template.model)
         names = [
             name for name, field in Model._fields.items()
@@ -168,7 +170,7 @@ def _needing(*needs):
 
 
 def _states(need, required=False):
-    "Return the states of what the templates ask for because of the need"
+    "Return the states of the field for the need of a template"
     needed = Eval('template').in_(_needing(need))
     return {'invisible': ~needed, 'required': needed & required}
 
