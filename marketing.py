@@ -23,9 +23,9 @@ from trytond.model.exceptions import AccessError
 from trytond.pool import Pool
 from trytond.pyson import Eval, If
 from trytond.transaction import (
-    Transaction, check_access, inactive_records, without_check_access)
+    Transaction, inactive_records, without_check_access)
 
-from .common.domain import check_fields, decode
+from .common.domain import check_search, decode
 from .common.error import error_location, error_text, raise_as
 from .common.transaction import is_transient
 from .exceptions import DomainError, ScenarioError
@@ -43,6 +43,7 @@ _OWN = {'problems', 'write_date', 'write_uid'}
 
 
 class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
+    "Scenario: the records of a model that enter it, and its activities"
     __name__ = 'marketing.automation.scenario'
 
     _states = {
@@ -136,7 +137,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
         return self.name or f'({self.id})'
 
     def get_problem(self, name):
-        "Return the words of what is known by code"
+        "Return the texts of the problems in the language of the user"
         problems = json.loads(self.problems) if self.problems else {}
         return '\n'.join(
             gettext(
@@ -178,12 +179,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
 
     def _check_search(self, domain):
         "Ensure that the user can search the model with the domain"
-        Model = Pool().get(self.model)
-        fields.domain_validate(domain)
-        # Tryton validates without checking the access of the user
-        with check_access():
-            check_fields(Model, domain)
-            Model.search(domain, limit=1, order=[])
+        check_search(Pool().get(self.model), domain)
 
     def decode_domain(self):
         "Return the domain evaluated at the present time"

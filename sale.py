@@ -9,7 +9,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from .common.sql import to_date
+from .common.sql import SLICE, to_date
 from .mixin import CompanyTargetMixin
 
 
@@ -28,8 +28,6 @@ class Sale(CompanyTargetMixin, metaclass=PoolMeta):
     def marketing_access_groups(cls):
         return super().marketing_access_groups() | {'sale.group_sale'}
 
-
-_SLICE = 500
 
 # The states in which a sale has been agreed upon
 _BOUGHT = ['confirmed', 'processing', 'done']
@@ -58,7 +56,7 @@ class Party(metaclass=PoolMeta):
     def get_last_sale_date(cls, parties, name):
         result = dict.fromkeys(map(int, parties))
         cursor = Transaction().connection.cursor()
-        for ids in grouped_slice(list(result), _SLICE):
+        for ids in grouped_slice(list(result), SLICE):
             query = cls._last_sale_dates()
             query.where &= fields.SQL_OPERATORS['in'](
                 query.from_[0].party, list(ids))

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Whom a scenario is for, chosen without PYSON and used as often as wanted.
+Audience: a reusable choice of records without PYSON.
 """
 
 from trytond.i18n import gettext
@@ -11,7 +11,7 @@ from trytond.pyson import Eval, PYSONEncoder
 from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 
-from ..common.domain import check_fields, decode, describe
+from ..common.domain import checked, decode, describe
 from ..common.error import raise_as
 from ..common.transaction import is_transient, savepoint
 from ..exceptions import AudienceError
@@ -185,10 +185,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
 
     def _checked_domain(self):
         "Return the domain if both the user and a scenario may search it"
-        domain = decode(self.get_domain())
-        fields.domain_validate(domain)
-        with check_access():
-            check_fields(self._Target, domain)
+        domain = checked(self._Target, decode(self.get_domain()))
         self._Target.marketing_check_domain(domain)
         return domain
 
@@ -214,7 +211,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
 
     @classmethod
     def apply(cls, audiences):
-        "Let the drafts that use the audiences have their domains"
+        "Apply the domains of the audiences to the drafts that use them"
         audiences = cls.browse([a.id for a in audiences])
         for audience in audiences:
             if audience.source == 'search' or audience.rules:
@@ -226,7 +223,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
             pool.get(name).follow_audiences(audiences)
 
     def _check(self):
-        "Ensure that it can be searched by who saves it"
+        "Ensure that the domain can be searched by who saves it"
         with raise_as(
                 AudienceError, 'msg_audience_invalid',
                 audience=self.rec_name):
@@ -252,12 +249,15 @@ class AudienceUserMixin:
 
     @classmethod
     def _audiences(cls):
-        "Return a dictionary of the field with the domain by the one of use"
+        """
+        Return a dictionary of the field of the domain by the field of its
+        audience.
+        """
         return {}
 
     @classmethod
     def _audience_draft(cls):
-        "Return the clause of what follows the audiences"
+        "Return the clause of the drafts, which follow their audiences"
         raise NotImplementedError
 
     @classmethod
@@ -274,14 +274,14 @@ class AudienceUserMixin:
         return values
 
     def _has_changed_audience(self):
-        "Return if an audience has another domain than what uses it"
+        "Return if an audience has another domain than the record that uses it"
         return any(
             getattr(self, use).domain != getattr(self, name)
             for use, name in self._audiences().items() if getattr(self, use))
 
     @classmethod
     def follow_audiences(cls, audiences):
-        "Let what is a draft have the domains of the audiences"
+        "Write the domains of the audiences on the drafts that use them"
         cls.use_audiences([
                 cls._audience_draft(),
                 ['OR'] + [
@@ -292,7 +292,7 @@ class AudienceUserMixin:
     @classmethod
     @without_check_access
     def use_audiences(cls, domain):
-        "Write the domains of the audiences of what the domain finds"
+        "Write the domains of their audiences on the records of the domain"
         with inactive_records():
             users = cls.search(domain, order=[])
         for user in users:

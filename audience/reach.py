@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many a scenario reaches, before it runs.
+Reach of a scenario: how many records would enter now.
 
 The figures are those of the cron that lets enter: as it does, and with what it
 may read.
@@ -19,7 +19,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.pyson import Bool, Eval, PYSONEncoder
 from trytond.transaction import Transaction, check_access, without_check_access
 
-from ..common.domain import NOBODY, check_fields
+from ..common.domain import NOBODY, checked
 from ..common.transaction import is_transient, savepoint
 from ..record import key
 
@@ -36,6 +36,7 @@ def _integer(string, help):
 
 
 class ScenarioReach:
+    "Reach of a scenario on its form"
     __slots__ = ()
 
     reach_matching = _integer(
@@ -126,8 +127,8 @@ class ScenarioReach:
 
     def reach_values(self):
         """
-        Return the value by name of the fields, None for the numbers that can
-        not be told.
+        Return the values of the fields by name, None for the numbers that can
+        not be computed.
         """
         values = dict.fromkeys(
             [f'reach_{p}' for p in PARTS]
@@ -189,14 +190,11 @@ class ScenarioReach:
             return Record.count_reach(self)
 
     def _check_reach(self):
-        "Ensure that numbers tell nothing that the user may not read"
+        "Ensure that the numbers reveal nothing that the user may not read"
         Target = Pool().get(self.model)
         for domain in [self.decode_domain(), self.decode_goal()]:
             if domain:
-                fields.domain_validate(domain)
-                with check_access():
-                    check_fields(Target, domain)
-                Target.marketing_check_domain(domain)
+                Target.marketing_check_domain(checked(Target, domain))
 
     # Open
 
@@ -204,26 +202,51 @@ class ScenarioReach:
         "Return the domain of the records of a part of the reach"
         return [('marketing_reach', '=', f'{self.id},{part}')]
 
-    def _open_reach(self, part):
-        "Return what the action that opens the records needs to know"
-        return {
-            'res_model': self.model,
-            'pyson_domain': PYSONEncoder().encode(self.reach_domain(part)),
-            'name': self.__names__(f'reach_{part}')['field'],
-            }
-
-
-def _opener(part):
     @classmethod
     @ModelView.button_action('marketing_automation.act_reach')
-    def open_(cls, scenarios):
-        if scenarios:
-            return scenarios[0]._open_reach(part)
-    return open_
+    def open_matching(cls, scenarios):
+        return cls._open_reach(scenarios, 'matching')
 
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_address(cls, scenarios):
+        return cls._open_reach(scenarios, 'address')
 
-for _part in PARTS:
-    setattr(ScenarioReach, f'open_{_part}', _opener(_part))
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_suppressed(cls, scenarios):
+        return cls._open_reach(scenarios, 'suppressed')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_refused(cls, scenarios):
+        return cls._open_reach(scenarios, 'refused')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_inside(cls, scenarios):
+        return cls._open_reach(scenarios, 'inside')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_entering(cls, scenarios):
+        return cls._open_reach(scenarios, 'entering')
+
+    @classmethod
+    @ModelView.button_action('marketing_automation.act_reach')
+    def open_mailed(cls, scenarios):
+        return cls._open_reach(scenarios, 'mailed')
+
+    @classmethod
+    def _open_reach(cls, scenarios, part):
+        "Return the values of the action that opens the records of a part"
+        for scenario in scenarios:
+            return {
+                'res_model': scenario.model,
+                'pyson_domain': PYSONEncoder().encode(
+                    scenario.reach_domain(part)),
+                'name': cls.__names__(f'reach_{part}')['field'],
+                }
 
 
 @contextmanager

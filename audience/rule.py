@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-A rule of an audience: a field, an operator and a value.
+Rule of an audience: a field, an operator and a value.
 """
 
 import datetime as dt
@@ -35,6 +35,7 @@ def _value(name):
 
 
 class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
+    "Rule of an audience, and the domain it stands for"
     __name__ = 'marketing.automation.audience.rule'
 
     audience = fields.Many2One(
@@ -104,7 +105,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
         return rule_field.value_of(self._kind(), self.operator)
 
     def _kind(self):
-        "Return the kind of what the rule asks for, None if there is none"
+        "Return the kind of the field or of the detail, None if there is none"
         Model, name = self._Model, self.field
         if Model and self.detail and self._Related:
             Model, name = self._Related, self.detail

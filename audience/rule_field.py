@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Which fields of a model an audience may ask for, and with which operators.
+Fields of a model that a rule may use, and their operators.
 """
 
 from trytond.model import fields
@@ -44,7 +44,7 @@ VALUES = ['text', 'number', 'date', 'period', 'choice', 'record']
 
 
 def value_of(kind, operator):
-    "Return which value the operator of the kind needs, None if none"
+    "Return the kind of value that the operator needs, None if none"
     if not operator or operator in _NOTHING:
         return
     if operator in _PERIODS:

@@ -1,8 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Where audiences are used: the domain and the goal of scenarios, and the filter
-of activities.
+Use of audiences: domain and goal of scenarios, filter of activities.
 
 The domains remain what counts.  Drafts follow their audiences; what runs keeps
 its domains until the changes are applied.
@@ -30,6 +29,7 @@ def _audience(string, model, help):
 
 
 class ScenarioUse(AudienceUserMixin):
+    "Audiences of the domain and of the goal of a scenario"
     __slots__ = ()
 
     audience = _audience(
@@ -139,7 +139,10 @@ class ScenarioUse(AudienceUserMixin):
         return self._described(self.goal_audience, self.goal)
 
     def _described(self, audience, domain):
-        "Return the words of the domain, which may come from the audience"
+        """
+        Return the description of the domain, which may be the one of the
+        audience.
+        """
         if audience and audience.domain == domain:
             return audience.description
         elif not domain or not self.model:
@@ -177,7 +180,7 @@ class ScenarioUse(AudienceUserMixin):
     @classmethod
     @ModelView.button
     def apply_audiences(cls, scenarios):
-        "Let the scenarios have the domains of their audiences"
+        "Write the domains of their audiences on the scenarios"
         Activity = Pool().get('marketing.automation.activity')
         ids = [s.id for s in scenarios]
         for Model, name in [(cls, 'id'), (Activity, 'scenario')]:

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Activity, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -21,4 +24,10 @@ class Activity(
         ActivityWarning,
         ActivityPreview,
         metaclass=PoolMeta):
+    """
+    Activity: explanation, test, preview and warnings.
+
+    The form of the preview shows what the warnings and the preview say, so it
+    stands before them.
+    """
     __name__ = 'marketing.automation.activity'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Why something happens to a record, or why not.
+Explanation why something happens to a record, or why not.
 
 The rules are asked, not repeated: those that let targets enter, and the gates
 of the activities.
@@ -23,7 +23,7 @@ __all__ = ['Check']
 
 class Check(NamedTuple):
     """
-    A rule and what it says.
+    Answer of a rule about a record.
 
     :param name: the rule in plain words, as if it passed.
     :param result: ``passed``, ``closed`` (it ends here) or ``waits`` (it goes
@@ -40,6 +40,7 @@ class Check(NamedTuple):
 
 
 class ScenarioExplain:
+    "Check whether a scenario runs"
     __slots__ = ()
 
     def check_running(self):
@@ -53,6 +54,7 @@ class ScenarioExplain:
 
 
 class ActivityExplain:
+    "Check of the recipient of an action"
     __slots__ = ()
 
     def check_recipient(self, record_activity):
@@ -81,6 +83,7 @@ class ActivityExplain:
 
 
 class RecordExplain:
+    "Checks whether a target may enter"
     __slots__ = ()
 
     @classmethod
@@ -153,13 +156,14 @@ class RecordExplain:
 
 
 class RecordActivityExplain:
+    "Checks whether a record activity will be executed"
     __slots__ = ()
 
     @classmethod
     def _gate_names(cls):
         """
-        Return a dictionary of what each gate asks, in plain words and as if
-        it were open.
+        Return a dictionary of the question of each gate, in plain words and as
+        if it were open.
 
         A module that adds a gate extends it.
         """
@@ -249,14 +253,14 @@ class RecordActivityExplain:
 
 
 class Explanation(NamedTuple):
-    "What is told about a record and a scenario"
+    "Explanation of a record in a scenario"
     text: str
     checks: list
     at: Optional[dt.datetime] = None
 
 
 class Explainer:
-    "Why something happens in the scenario to the target, or why not"
+    "Makes the explanation of a target in a scenario"
 
     def __init__(self, scenario, target, activity=None):
         pool = Pool()
@@ -267,7 +271,7 @@ class Explainer:
         self.activity = activity
 
     def answer(self):
-        "Return the :class:`Answer`"
+        "Return the :class:`Explanation`"
         for record in self.Record.search([
                     ('scenario', '=', self.scenario.id),
                     ('record', '=', str(self.target)),
@@ -343,7 +347,7 @@ class Explainer:
                     _local(record.ended_at)]))
 
     def _sum_up(self, record, checks, waiting):
-        "Return the answer for who is inside, by what comes first"
+        "Return the explanation of a record inside, by what comes first"
         running = checks[0]
         best = None
         for step, found in waiting:
@@ -374,7 +378,7 @@ class Explainer:
         return Explanation(self._say('nothing'), checks)
 
     def _comes(self, step, waits):
-        "Return what is told about what comes, and when it does"
+        "Return the text about the next step, and its time"
         at = max((c.at for c in waits), default=None) or _next_run(
             'marketing.automation.record.activity|process')
         if not at:
@@ -395,7 +399,7 @@ def _words(check):
 
 
 def _nothing(Model):
-    "Return the values of an instance for which nothing is stored"
+    "Return the values of an instance of which nothing is stored"
     return {
         n: None for n, f in Model._fields.items()
         if not isinstance(f, (fields.Function, fields.One2Many))}
@@ -409,7 +413,7 @@ def _next_run(method):
 
 
 def _local(value):
-    "Return the words of a date and time"
+    "Return the text of a date and time"
     if not value:
         return ''
     Lang = Pool().get('ir.lang')

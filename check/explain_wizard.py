@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Ask why something happens to a record, or why not.
+Wizard Why (not).
 """
 
 from trytond.i18n import gettext
@@ -18,6 +18,7 @@ from .explain import Explainer
 
 
 class Why(Wizard):
+    "Wizard that explains why something happens to a record, or why not"
     __name__ = 'marketing.automation.why'
 
     start = StateTransition()
@@ -41,7 +42,10 @@ class Why(Wizard):
         return 'ask'
 
     def _asked(self):
-        "Return what is known by the record from which it is asked"
+        """
+        Return the fields of the question that are known from the selected
+        record.
+        """
         model = Transaction().context.get('active_model')
         if model == 'marketing.automation.scenario':
             return {'scenario': self.record.id, 'model': self.record.model}

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Layout, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -11,4 +14,5 @@ class Layout(
         LayoutVisualEditor,
         LayoutPreview,
         metaclass=PoolMeta):
+    "Layout: its preview, and its protection; their order does not matter"
     __name__ = 'marketing.automation.layout'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The preview beside what is written in a layout.
+Preview beside the HTML of a layout.
 """
 
 import html
@@ -20,6 +20,7 @@ _WRITTEN = ['name', 'html', 'sender', 'unsubscribe']
 
 
 class LayoutPreview(TargetReferenceMixin):
+    "Preview on the form of a layout"
     __slots__ = ()
 
     preview_record = fields.Function(
@@ -84,7 +85,7 @@ class LayoutPreview(TargetReferenceMixin):
 
 
 def _sample_text():
-    "Return the HTML of a text as it could stand inside"
+    "Return the HTML of a sample text inside the layout"
     title, text, link = (
         html.escape(gettext(f'marketing_automation.msg_layout_sample_{part}'))
         for part in ['title', 'text', 'link'])

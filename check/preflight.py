@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Look at all that a scenario would send before it runs.
+Check list of a scenario before it runs.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ _RENDERED = 3
 
 class Problem(NamedTuple):
     """
-    Something that a marketer must know before the scenario runs.
+    Problem that a marketer must know before the scenario runs.
 
     :param level: ``error`` (it can not run) or ``warning``.
     """
@@ -49,7 +49,7 @@ class Problem(NamedTuple):
 
 
 class Message(NamedTuple):
-    "A message as a record would get it"
+    "Message as a record would get it"
     activity: int
     language: Optional[str]
     record: str
@@ -57,6 +57,7 @@ class Message(NamedTuple):
 
 
 class ScenarioPreflight:
+    "Problems of a scenario before it runs"
     __slots__ = ()
 
     @classmethod
@@ -101,6 +102,7 @@ class ScenarioPreflight:
 
 
 class RecordActivityPreflight:
+    "Record activities that are planned already"
     __slots__ = ()
 
     @classmethod
@@ -126,7 +128,7 @@ class RecordActivityPreflight:
 
 class Audience:
     """
-    Who would enter the scenario now.
+    Records that would enter the scenario now.
 
     :ivar count: their number.
     :ivar mailed: the number of those who can get e-mails.
@@ -161,7 +163,10 @@ class Audience:
         return samples
 
     def _some(self):
-        "Return the ids of some who enter, from the first to the last"
+        """
+        Return the ids of some records that would enter, from the first to the
+        last.
+        """
         if not self.count:
             return []
         Target = Pool().get(self.scenario.model)
@@ -174,7 +179,7 @@ class Audience:
 
 
 class Preflight:
-    "What the scenario would send, and what is wrong with it"
+    "Messages that the scenario would send, and its problems"
 
     def __init__(self, scenario):
         pool = Pool()
@@ -197,7 +202,7 @@ class Preflight:
 
     def _render(self):
         Target = Pool().get(self.scenario.model)
-        for activity in _walk(self.Activity, str(self.scenario)):
+        for activity in self.scenario.walk():
             for language, ids in sorted(
                     self.audience.samples.items(), key=str):
                 previews = [
@@ -240,14 +245,14 @@ class Preflight:
             for n in (least, most))
 
     def _limit(self, count, duration):
-        for activity in _walk(self.Activity, str(self.scenario)):
+        for activity in self.scenario.walk():
             for rate, period, _ in self.RecordActivity._rates(activity):
                 count = min(count, math.ceil(rate * (duration / period)))
         return count
 
     def _messages(self, parent, at, until):
         """
-        Return how many messages who enters gets until the time below the
+        Return how many messages those who enter get until the time below the
         parent executed at the time: at least, and at most.
         """
         least = most = 0
@@ -270,19 +275,14 @@ class Preflight:
         return least, most + sum(map(max, exclusive.values()))
 
     def _recipients(self, activity):
-        "Return how many of who enters can get the message of the activity"
+        """
+        Return how many of those who enter can get the message of the activity.
+        """
         if activity.action == 'send_email':
             return self.audience.mailed
         elif activity.action in self.Activity._recipient_actions():
             return self.audience.count
         return 0
-
-
-def _walk(Activity, parent):
-    "Yield the activities of the tree, each before those that follow it"
-    for activity in Activity.search([('parent', '=', parent)]):
-        yield activity
-        yield from _walk(Activity, str(activity))
 
 
 class PreflightWizard(Wizard):

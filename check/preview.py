@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What a record would get, without anything being sent or stored.
+Preview of a message for a record; nothing is sent or stored.
 """
 
 from typing import NamedTuple, Optional
@@ -27,7 +27,7 @@ _TEXTS = ('email_from', 'email_title', 'email_template', 'sms_text')
 
 class Preview(NamedTuple):
     """
-    What a message would be for one record.
+    Message as it would be for one record.
 
     :param failure: the words for who wrote the template if it can not be
         rendered; the others are then empty.
@@ -43,7 +43,7 @@ class Preview(NamedTuple):
 
 
 class Sample(Draft):
-    "A mail that is only looked at: its links lead where they were written to"
+    "Draft that is only shown: its links lead to their targets"
 
     def __init__(self, activity, target):
         super().__init__(activity, None, target)
@@ -77,7 +77,7 @@ class Sample(Draft):
 
 
 def _size(html):
-    "Return how long the HTML is when it is sent"
+    "Return the size of the HTML as it is sent"
     page = Page(html)
     if tracking.base():
         with without_check_access(), Transaction().set_user(0):
@@ -89,7 +89,7 @@ def _size(html):
 
 
 class Both:
-    "What may be read both by the virtual reader and by the user"
+    "Access of both the virtual reader and the user"
 
     def __init__(self, target):
         self._accesses = [VirtualReaders().access(target), Access.user()]
@@ -104,11 +104,12 @@ class Both:
 
 
 class ActivityPreview:
+    "Previews of the messages of an activity"
     __slots__ = ()
 
     def preview(self, target, language=None):
         """
-        Return the :class:`Preview` of what the target would get, None if the
+        Return the :class:`Preview` of the message for the target, None if the
         action sends nothing.
 
         It shows nothing that the user may not read.  Each action defines it
@@ -153,8 +154,8 @@ class ActivityPreview:
 
     def _written(self):
         """
-        Return a dictionary of what is not yet saved: the value that is
-        written, and the saved one in the language in which it is written.
+        Return a dictionary of the unsaved values: the one written, and the
+        saved one in the language in which it is written.
         """
         values = self._values or {}
         saved = None
@@ -166,7 +167,7 @@ class ActivityPreview:
             for name in names if name in values}
 
     def _with_written(self, written):
-        "Return the activity in the current language, with what is written"
+        "Return the activity in the current language, with the unsaved values"
         if (self.id or -1) < 0:
             activity = self.__class__()
             activity.rec_name = getattr(self, 'name', None) or ''

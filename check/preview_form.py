@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The preview beside what is written.
+Preview in the form of an activity while it is edited.
 """
 
 import html
@@ -27,6 +27,7 @@ _WRITTEN = {
 
 
 class ActivityPreviewForm:
+    "Preview on the form of an activity"
     __slots__ = ()
 
     _states = {
@@ -137,7 +138,7 @@ class ActivityPreviewForm:
 
     @fields.depends(*_WRITTEN, methods=['_written'])
     def _form_preview(self):
-        "Return the preview of what is in the form, None if there is none"
+        "Return the preview of the values in the form, None if there is none"
         record = getattr(self, 'preview_record', None)
         if self.action not in _ACTIONS or not self._has_text():
             return
@@ -220,8 +221,8 @@ class ActivityPreviewForm:
     @classmethod
     def preview_page(cls, id, record=None, language=None):
         """
-        Return the HTML of the preview of what is saved, None if the user may
-        not read it.
+        Return the HTML of the preview of the saved activity, None if the user
+        may not read it.
 
         :param record: the record as a reference, by default one that matches.
         :param language: the code of the language.
@@ -263,7 +264,7 @@ def _reference(value, model):
 
 
 def page_of(preview):
-    "Return the HTML of the preview, or of why there is none"
+    "Return the HTML of the preview, or of its failure"
     if not preview.failure:
         return preview.html
     return (

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+RecordActivity, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -13,4 +16,8 @@ class RecordActivity(
         RecordActivityExplain,
         RecordActivityTrial,
         metaclass=PoolMeta):
+    """
+    Record activity: check list, explanation and test; their order does not
+    matter.
+    """
     __name__ = 'marketing.automation.record.activity'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Send an e-mail to who writes it.
+Sample e-mail to the user who writes it.
 """
 
 from trytond.i18n import gettext
@@ -21,6 +21,7 @@ from ..tracking import url
 
 
 class ActivitySendMe:
+    "Sample of the e-mail of an activity"
     __slots__ = ()
 
     @classmethod
@@ -40,7 +41,8 @@ class ActivitySendMe:
 
     def send_sample(self, target, language, user):
         """
-        Send the user what the target would get, and return the address.
+        Send the user the e-mail as the target would get it, and return the
+        address.
 
         The links lead to their targets and nothing is counted or stored.
 
@@ -108,7 +110,7 @@ class ActivitySendMe:
 
 
 class SendMe(Wizard):
-    "Send an e-mail to who writes it"
+    "Wizard that sends the user a sample e-mail"
     __name__ = 'marketing.automation.activity.send_me'
 
     start = StateView(
@@ -146,7 +148,7 @@ class SendMe(Wizard):
 
 
 class SendMeStart(ModelView):
-    "Send an e-mail to who writes it"
+    "Record, language and address of the sample e-mail"
     __name__ = 'marketing.automation.activity.send_me.start'
 
     model = fields.Char("Model", readonly=True)

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Launch a test of a scenario: walk some records through it by hand.
+Tests of a scenario: test records that a user takes through it by hand.
 
 A test goes the way of the real records, through the same gates and actions,
 but who tests says when, and who gets the mails.
@@ -53,6 +53,7 @@ class Trial(Run):
 
 
 class ScenarioTrial:
+    "Tests of a scenario"
     __slots__ = ()
 
     test_count = fields.Function(
@@ -120,6 +121,7 @@ class ScenarioTrial:
 
 
 class ActivityTrial:
+    "Execution of an activity in a test: for whom, and whether at all"
     __slots__ = ()
 
     @classmethod
@@ -156,6 +158,7 @@ class ActivityTrial:
 
 
 class RecordTrial:
+    "Test record: its recipient, and its steps by hand"
     __slots__ = ()
 
     test_recipient = fields.Char(
@@ -199,7 +202,7 @@ class RecordTrial:
     @dualmethod
     @ModelView.button
     def test_next(cls, records):
-        "Execute what is due next, whatever its delay"
+        "Execute the next of the steps with a date, whatever its delay"
         RecordActivity = Pool().get('marketing.automation.record.activity')
         for record in _tests(records):
             for next_ in record._test_waiting():
@@ -213,9 +216,7 @@ class RecordTrial:
     @dualmethod
     @ModelView.button
     def test_later(cls, records):
-        """
-        Let so much time pass that something becomes due, and execute it.
-        """
+        "Let time pass until something becomes due, and execute it"
         RecordActivity = Pool().get('marketing.automation.record.activity')
         for record in _tests(records):
             dates = [
@@ -233,7 +234,10 @@ class RecordTrial:
                     if r._test_dates() and min(r._test_dates()) <= now])
 
     def _test_waiting(self, dated=True):
-        "Return what waits, what is due first before"
+        """
+        Return the waiting record activities, the one due first before the
+        others.
+        """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         domain = [
             ('record', '=', self.id),
@@ -283,6 +287,7 @@ class RecordTrial:
 
 
 class RecordActivityTrial:
+    "Record activity of a test: its content, and its execution by hand"
     __slots__ = ()
 
     content = fields.Function(

@@ -1,7 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Choose who walks through the test of a scenario, and who gets its e-mails.
+Wizard Test: records that walk through the scenario, and recipient of their
+e-mails.
 """
 
 from trytond.i18n import gettext
@@ -18,6 +19,7 @@ from ..mixin import TargetReferenceMixin
 
 
 class Test(Wizard):
+    "Wizard that launches tests of a scenario"
     __name__ = 'marketing.automation.test'
 
     start = StateView(

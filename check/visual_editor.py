@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The visual editor may not damage an e-mail.
+Protection of e-mails from the visual editor.
 
 It knows the body of a page only: what is around, the attributes of Genshi and
 some comments are lost by it, even if nobody changes anything.
@@ -42,7 +42,7 @@ _BAR = re.compile(r'(["\']unsubscribe)%7C', re.I)
 
 
 def fragile(source):
-    "Return the counter of what the editor would drop of the source"
+    "Return the counter of the parts of the source which the editor would drop"
     return Counter({
             name: count for name, pattern in _FRAGILE.items()
             if (count := len(pattern.findall(source or '')))})
@@ -57,14 +57,17 @@ def tidy(source):
 
 
 class Editable:
-    "Protect the sources that the visual editor saves"
+    "Protection of the sources that the visual editor saves"
     __slots__ = ()
 
     _sources = set()
 
     @classmethod
     def _from_editor(cls):
-        # The context of its page, the clients never write with it
+        # Only the route of the editor (`html_editor` of trytond.ir.routes)
+        # sets it, and in the context of the very transaction in which it
+        # writes; the clients do not send it, and what writes translations
+        # here sets it to False
         return bool(Transaction().context.get('fuzzy_translation'))
 
     @classmethod
@@ -96,11 +99,13 @@ class Editable:
 
 
 class LayoutVisualEditor(Editable):
+    "Protection of the HTML of a layout"
     __slots__ = ()
     _sources = {'html'}
 
 
 class ActivityVisualEditor(Editable):
+    "Protection of the template of an e-mail"
     __slots__ = ()
     _sources = {'email_template'}
 

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What is wrong with a message that could be sent.
+Warnings about a message that could be sent.
 """
 
 import re
@@ -21,12 +21,13 @@ _EXPRESSION = re.compile(r'\$(?:\{|%7b)', re.IGNORECASE)
 
 
 class ActivityWarning:
+    "Warnings about the message of an activity"
     __slots__ = ()
 
     def preview_warnings(self, preview):
         """
-        Return the list of the texts of what is wrong with the preview of the
-        activity, which does not prevent it from being sent.
+        Return the list of the texts of the warnings about the preview, which
+        do not prevent it from being sent.
         """
         if not preview:
             return []
@@ -39,7 +40,7 @@ class ActivityWarning:
             for name, words in self._mail_warnings(preview)]
 
     def _mail_warnings(self, preview):
-        "Yield the name of what is wrong and the words of its message"
+        "Yield the name of each warning and the variables of its message"
         yield from _subject(preview.subject)
         if not re.search(r'\w', _visible(preview.text)):
             yield 'no_text', {}

@@ -8,13 +8,16 @@ import datetime as dt
 import time
 
 from trytond.i18n import gettext
+from trytond.model import fields
 from trytond.pool import Pool
 from trytond.pyson import PYSONDecoder
 from trytond.transaction import check_access
 
 from . import field_path
 
-__all__ = ['NOBODY', 'check_fields', 'decode', 'describe']
+__all__ = [
+    'NOBODY', 'check_fields', 'check_search', 'checked', 'decode',
+    'describe']
 
 # The domain of who is still to be chosen
 NOBODY = '[["id", "=", -1]]'
@@ -56,6 +59,27 @@ def check_fields(Model, domain):
             _check_clause(Model, clause)
         else:
             check_fields(Model, clause)
+
+
+def checked(Model, domain):
+    """
+    Return the domain if the user may search the model with it.
+
+    :raises ValueError: if it is no domain, or one of an unknown field.
+    :raises trytond.model.exceptions.AccessError: if a field may not be read.
+    """
+    fields.domain_validate(domain)
+    # Tryton validates without checking the access of the user
+    with check_access():
+        check_fields(Model, domain)
+    return domain
+
+
+def check_search(Model, domain):
+    "Raise an error if the user can not search the model with the domain"
+    domain = checked(Model, domain)
+    with check_access():
+        Model.search(domain, limit=1, order=[])
 
 
 def _check_clause(Model, clause):

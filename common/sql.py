@@ -16,8 +16,13 @@ from trytond.model import fields
 from trytond.transaction import Transaction
 
 __all__ = [
-    'cached_query', 'exists_by_index', 'in_keys', 'inline', 'opaque_id',
-    'scalar_subquery', 'to_date', 'values_table', 'write_rows']
+    'SLICE', 'cached_query', 'exists_by_index', 'in_keys', 'inline',
+    'opaque_id', 'scalar_subquery', 'to_date', 'to_datetime', 'values_table',
+    'write_rows']
+
+# How many ids or rows are given to one statement: its number of parameters is
+# limited, and the planner takes long for more
+SLICE = 500
 
 
 class cached_query:
@@ -210,8 +215,19 @@ def write_rows(table, where, values):
     return cursor.rowcount
 
 
+def to_datetime(value):
+    """
+    Return the time that a database returned.
+
+    SQLite returns a text for what is not the column of a field.
+    """
+    if isinstance(value, str):
+        return dt.datetime.fromisoformat(value)
+    return value
+
+
 def to_date(value):
-    "Return the day of what a database returned"
+    "Return the day that a database returned, also as a text or as a time"
     if value is None:
         return None
     elif isinstance(value, str):

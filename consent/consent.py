@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The log of what the parties do not want"
+"""
+Consent: log of what the parties stopped and resumed.
+"""
 
 import datetime as dt
 
@@ -14,7 +16,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, without_check_access
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
+from ..common.sql import SLICE, cached_query
 
 __all__ = ['COMMENT', 'pause_days']
 
@@ -23,7 +25,6 @@ _UNDO = dt.timedelta(days=1)
 # How many entries a recipient can make meanwhile
 _UNDO_ENTRIES = 20
 COMMENT = 500
-_SLICE = 500
 
 SCOPES = [
     ('scenario', "Scenario"),
@@ -48,7 +49,7 @@ def pause_days():
 
 class Consent(ModelSQL, ModelView):
     """
-    The log of what the parties stopped and resumed.
+    Entry of the log of consent.
 
     Entries are only added: what undoes one is another one.
     """
@@ -143,7 +144,7 @@ class Consent(ModelSQL, ModelView):
     def log(cls, changes):
         """
         Add an entry for each of the changes, dictionaries of the party, the
-        change, the scope and what else belongs to it.
+        change, the scope and its other fields.
 
         How it was made comes from the key `marketing_consent` of the context,
         a dictionary of values.
@@ -161,7 +162,7 @@ class Consent(ModelSQL, ModelView):
         names = *rows[0], 'create_uid', 'create_date'
         values = {
             'create_uid': transaction.user, 'create_date': dt.datetime.now()}
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*cls._insertion(names, rows=[
                         [{**r, **values}[n] for n in names]
                         for r in sub_rows]))
@@ -187,7 +188,7 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def stop(cls, record, scope, how, reason=None, comment=None):
         """
-        Stop what the recipient of the record does not want any more.
+        Stop the scope for the recipient of the record.
 
         It may be called any number of times, also for what has been deleted.
 
@@ -216,8 +217,8 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def _is_recipient(cls, subject):
         """
-        Return if who got the mail of the record is the one it is about, so
-        that he may speak for the subject.
+        Return if who got the mail of the record is the party it is about, and
+        so may speak for the subject.
         """
         return True
 
@@ -232,11 +233,14 @@ class Consent(ModelSQL, ModelView):
 
     @classmethod
     def _stopped(cls, subject, scope):
-        "Do what follows after the scope was stopped for the subject"
+        "Do what follows once the scope is stopped for the subject"
 
     @classmethod
     def _words(cls, reason, comment):
-        "Return the values of why, as far as they can be stored"
+        """
+        Return the values of the reason and of the comment, as far as they can
+        be stored.
+        """
         return {
             'reason': reason if reason in dict(REASONS) else None,
             'comment': ' '.join((comment or '').split())[:COMMENT] or None,
@@ -283,8 +287,8 @@ class Consent(ModelSQL, ModelView):
     @classmethod
     def last(cls, record):
         """
-        Return the number and the entry of what the recipient of the record
-        (id) did last and can undo, or None.
+        Return the number and the entry of the last change that the recipient
+        of the record (id) can undo, or None.
         """
         entries = cls._entries(record)
         for number, entry in reversed(list(enumerate(entries, 1))):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Forget an erased party, but not how many there were.
+Erasure of a party: its marketing data, but not the numbers.
 """
 
 import datetime as dt
@@ -19,6 +19,7 @@ from trytond.transaction import (
 
 
 class Erase(metaclass=PoolMeta):
+    "Wizard Erase: records, hits, links and e-mails of the party"
     __name__ = 'party.erase'
 
     def to_erase(self, party_id):
@@ -38,7 +39,7 @@ class Erase(metaclass=PoolMeta):
             ]
 
     def _erase_records(self, records):
-        "Erase to whom the records belong and end them"
+        "Erase the targets of the records and end them"
         pool = Pool()
         Record = pool.get('marketing.automation.record')
         RecordActivity = pool.get('marketing.automation.record.activity')
@@ -76,7 +77,7 @@ class Erase(metaclass=PoolMeta):
             ]
 
     def _erase_hits(self, records):
-        "Erase where and with what the hits were made"
+        "Erase the address and the program of the hits"
         pool = Pool()
         Hit = pool.get('marketing.automation.hit')
         RecordActivity = pool.get('marketing.automation.record.activity')
@@ -135,7 +136,7 @@ class Erase(metaclass=PoolMeta):
             ]
 
     def _erase_emails(self, party_id, records):
-        "Erase what was sent"
+        "Erase the sent e-mails"
         pool = Pool()
         Address = pool.get('ir.email.address')
         Email = pool.get('ir.email')

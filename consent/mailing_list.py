@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Consent of subscribed addresses.
+"""
 
 from trytond.model import fields
 from trytond.pool import Pool, PoolMeta

@@ -1,7 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What a party does not want, and what follows when that changes.
+Consent fields of a party; every change is logged and ends or revives the
+records.
 """
 
 import datetime as dt
@@ -15,9 +16,9 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 from .suppression import PartySuppression
 
-_SLICE = 500
 # The scope of each field of the party
 _FIELDS = {
     'marketing_refused': 'all',
@@ -29,6 +30,7 @@ _FIELDS = {
 class Party(
         PartySuppression,
         metaclass=PoolMeta):
+    "Party: refusal, pause and tracking, and its suppressed addresses"
     __name__ = 'party.party'
 
     marketing_refused = fields.Boolean(
@@ -98,7 +100,7 @@ class Party(
     @classmethod
     def _consent_changed(cls, former):
         """
-        Log what has changed and let it have its effect.
+        Log the changes and let them have their effect.
 
         :param former: a dictionary of the values by party (id) and name.
         """
@@ -201,10 +203,7 @@ class PartyUnsubscribedScenario(metaclass=PoolMeta):
 
     @classmethod
     def unite(cls, party):
-        """
-        Keep one of those that the party has for the same scenario after a
-        merge.
-        """
+        "Keep one relation of the party for each scenario after a merge"
         # The merge has been done by SQL
         clear_cache(cls)
         kept, others = {}, []
@@ -217,10 +216,10 @@ class PartyUnsubscribedScenario(metaclass=PoolMeta):
 
     @classmethod
     def remove(cls, name, records):
-        "Delete what belongs to the records, which are about to be deleted"
+        "Delete the relations of the records, which are about to be deleted"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_records in grouped_slice(list(records), _SLICE):
+        for sub_records in grouped_slice(list(records), SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         getattr(table, name), [r.id for r in sub_records])))

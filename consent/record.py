@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What follows for the records from what their parties do not want.
+End and revival of records when their party opts out or in.
 """
 
 from collections import defaultdict
@@ -14,13 +14,11 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
-
-_SLICE = 500
+from ..common.sql import SLICE, cached_query
 
 
 class Subject(NamedTuple):
-    "Whom a record (id) is about: ids"
+    "Scenario, target and party of a record, all as ids"
     record: int
     scenario: int
     test: bool
@@ -54,7 +52,7 @@ class Record(metaclass=PoolMeta):
 
     @classmethod
     def subject(cls, id_):
-        "Return whom the record (id) is about, None if there is none"
+        "Return the subject of the record (id), None if there is none"
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._subject_query(id=id_))
         rows = {record: row for record, *row in cursor}
@@ -132,7 +130,7 @@ class Record(metaclass=PoolMeta):
             # Its module is not active any more
             return set()
         ids = set()
-        for sub_parties in grouped_slice(sorted(parties), _SLICE):
+        for sub_parties in grouped_slice(sorted(parties), SLICE):
             with without_check_access(), inactive_records():
                 targets = Target.marketing_of_parties(list(sub_parties))
             ids |= cls._of_targets(model, scenarios, targets)
@@ -156,7 +154,7 @@ class Record(metaclass=PoolMeta):
         "Return the ids of the records of the targets (ids) of the model"
         cursor = Transaction().connection.cursor()
         ids = set()
-        for sub_targets in grouped_slice(targets, _SLICE):
+        for sub_targets in grouped_slice(targets, SLICE):
             cursor.execute(*cls._targets_query(
                     scenarios=scenarios,
                     targets=[f'{model},{t}' for t in sub_targets]))
@@ -194,7 +192,7 @@ class Record(metaclass=PoolMeta):
                 return
             left = [s.id for s in party.marketing_scenario_unsubscribed]
         ids = cls.find_by_parties([party.id], [scenario] if scenario else None)
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             where = (
                 fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
                 & (table.end_reason == reason)

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Gates of refusal and pause, and the record activities they hold back.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -12,9 +15,8 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 from ..outcome import cancelled, until
-
-_SLICE = 500
 
 
 class RecordActivity(metaclass=PoolMeta):
@@ -83,13 +85,16 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def move_paused(cls, parties, at):
-        "Let what is paused of the parties (ids) wait until the time, or now"
+        """
+        Postpone what is paused of the parties (ids) until the time, or until
+        now.
+        """
         Record = Pool().get('marketing.automation.record')
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         at = at or dt.datetime.now().replace(microsecond=0)
         for sub_ids in grouped_slice(
-                sorted(Record.find_by_parties(parties)), _SLICE):
+                sorted(Record.find_by_parties(parties)), SLICE):
             cursor.execute(*table.update(
                     [table.at], [at],
                     where=fields.SQL_OPERATORS['in'](
@@ -100,7 +105,10 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def revive(cls, records, reason, since):
-        "Let what was cancelled of the records (ids) for the reason wait again"
+        """
+        Revive what was cancelled of the records (ids) for the reason: it waits
+        again.
+        """
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         where = (
@@ -122,7 +130,10 @@ class RecordActivity(metaclass=PoolMeta):
 
     @classmethod
     def _date_missed(cls, activity, records):
-        "Date the activity (id) of the records by what happened meanwhile"
+        """
+        Date the activity (id) of the records by the events that happened
+        meanwhile.
+        """
         Activity = Pool().get('marketing.automation.activity')
         activity = Activity(activity)
         if not activity.event or activity.negative:

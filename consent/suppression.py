@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The addresses to which nothing is sent, whatever the scenario.
+Suppression: addresses to which no scenario sends.
 """
 
 import datetime as dt
@@ -40,6 +40,7 @@ def soft_limit():
 
 
 class Suppression(ModelSQL, ModelView):
+    "Suppressed e-mail address"
     __name__ = 'marketing.automation.suppression'
     _rec_name = 'address'
 
@@ -133,7 +134,7 @@ class Suppression(ModelSQL, ModelView):
 
     @classmethod
     def check_address(cls, suppressions, field_names=None):
-        "Ensure that what a user types is an address"
+        "Ensure that the text typed by a user is an address"
         if field_names and 'address' not in field_names:
             return
         for suppression in suppressions:
@@ -148,7 +149,7 @@ class Suppression(ModelSQL, ModelView):
     @classmethod
     @ModelView.button
     def undo(cls, suppressions):
-        "Let the addresses get e-mails again"
+        "Undo the suppression of the addresses"
         addresses = {s.address for s in suppressions}
         cls.write(list(cls.search([
                         ('address', 'in', list(addresses)),
@@ -164,8 +165,8 @@ class Suppression(ModelSQL, ModelView):
     @without_check_access
     def reasons(cls, addresses):
         """
-        Return a dictionary of the suppression by each of the addresses, as
-        they are given, that is suppressed.
+        Return a dictionary of the suppressions by suppressed address, as it is
+        given.
         """
         normal = {a: normalize(a) for a in addresses}
         found = {
@@ -223,6 +224,7 @@ class Suppression(ModelSQL, ModelView):
 
 
 class PartySuppression:
+    "Suppressed addresses of a party"
     __slots__ = ()
 
     marketing_suppressions = fields.Function(

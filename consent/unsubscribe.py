@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Page of unsubscription and its answers.
+"""
 
 import base64
 import datetime as dt
@@ -19,7 +22,7 @@ from .consent import COMMENT, pause_days
 
 class Unsubscribe(Report):
     """
-    The page on which a recipient unsubscribes.
+    Page on which a recipient unsubscribes.
 
     It has a state: ``ask``, what was done (``scenario``, ``all``, ``pause`` or
     ``undone``) or ``unknown`` (also for the other links that lead to nothing).
@@ -61,7 +64,7 @@ class Unsubscribe(Report):
     @classmethod
     def answer(cls, record, form, link=None, **requester):
         """
-        Do what the form of the page, or the mail program, asks for and return
+        Do what the form of the page, or the mail program, requests and return
         the state, ``one-click`` for the mail program.
 
         :param record: the id of the record.
@@ -101,7 +104,7 @@ class Unsubscribe(Report):
 
     @classmethod
     def _choices(cls, record):
-        "Return what the recipient of the record can choose"
+        "Return the scopes that the recipient of the record can choose"
         choices = ['scenario']
         # What has been deleted belongs to nobody
         if cls._party(record):
@@ -138,7 +141,7 @@ class Unsubscribe(Report):
 
     @classmethod
     def _policy(cls, html, leaves):
-        "Return the policy that allows only what is in the page itself"
+        "Return the content security policy: only what is in the page itself"
         styles = [
             base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
             for style in re.findall(r'<style>(.*?)</style>', html, re.DOTALL)]
@@ -170,7 +173,7 @@ class Unsubscribe(Report):
 
     @classmethod
     def _company(cls, record):
-        "Return the name of who sends the mails"
+        "Return the name of the sender of the mails"
         try:
             Company = Pool().get('company.company')
         except KeyError:

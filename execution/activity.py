@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Activity, as this room extends it: the execution of what is due.
+"""
 
 from trytond.i18n import gettext
 from trytond.pool import Pool, PoolMeta
@@ -19,6 +22,12 @@ class Activity(
         ActivitySendingWindow,
         ActivityExpiry,
         metaclass=PoolMeta):
+    """
+    Activity: execution, and the slices of when and until when.
+
+    A date of the record replaces the delay, so it is asked before the window
+    and the validity.
+    """
     __name__ = 'marketing.automation.activity'
 
     @classmethod
@@ -49,7 +58,7 @@ class Activity(
     @classmethod
     def _report_away(cls, away):
         """
-        Raise for the administrator that the courier is out of reach.
+        Raise for the administrator that the transport is out of reach.
 
         It is silent as long as the same is still to be solved: each run would
         report it again.

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tell the marketers when a scenario stops itself, breaks or ends.
+Alert of the marketers when a scenario stops itself, breaks or ends.
 """
 
 import datetime as dt
@@ -19,6 +19,7 @@ from trytond.sendmail import send_message_transactional
 from trytond.transaction import Transaction, without_check_access
 
 from ..common.address import sender
+from ..common.sql import to_datetime
 
 # What comes back sooner is the same trouble
 _SAME = dt.timedelta(days=1)
@@ -27,6 +28,7 @@ _QUIET = dt.timedelta(days=1)
 
 
 class ScenarioAlert:
+    "Alerts about the problems and the end of a scenario"
     __slots__ = ()
 
     told = fields.Text(
@@ -66,8 +68,8 @@ class ScenarioAlert:
     @classmethod
     def alert(cls, id_, code):
         """
-        Tell the marketers what has happened to the scenario, unless they know
-        it: ``ended``, or the code of a problem.
+        Alert the marketers about the scenario, unless they know it already:
+        ``ended``, or the code of a problem.
 
         They are told again once the scenario was run again, or when the
         trouble comes back after it was over for a day.
@@ -101,7 +103,7 @@ class ScenarioAlert:
 
     @classmethod
     def _told_label(cls, scenario, code):
-        "Return in one sentence what has happened"
+        "Return the sentence about what has happened"
         name = {
             'breaker': 'msg_scenario_stopped',
             'ended': 'msg_notify_ended',
@@ -146,7 +148,7 @@ class ScenarioAlert:
 
     @classmethod
     def _mail(cls, scenario, code):
-        "Send what has happened to the addresses of the configuration"
+        "Send the alert to the addresses of the configuration"
         addresses = config.get('marketing', 'notify_email', default='')
         addresses = [a.strip() for a in addresses.split(',') if a.strip()]
         if not addresses:
@@ -198,7 +200,5 @@ class ScenarioAlert:
                 Max(Record.create_date.sql_cast(table.create_date)),
                 where=of_scenario))
         last, = cursor.fetchone()
-        if isinstance(last, str):
-            # SQLite forgets the type
-            last = dt.datetime.fromisoformat(last)
-        return bool(last) and last < dt.datetime.now() - _QUIET
+        return bool(last) and (
+            to_datetime(last) < dt.datetime.now() - _QUIET)

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Read and write the record activities of a batch, always many at once.
+SQL of a batch of record activities: due, claimed, stored, released.
 """
 
 from sql import Literal
@@ -16,18 +16,19 @@ from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
 from ..common.sql import (
-    cached_query, in_keys, inline, scalar_subquery, values_table, write_rows)
+    SLICE, cached_query, in_keys, inline, scalar_subquery, values_table,
+    write_rows)
 from ..common.text import storable
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
-_SLICE = 500
 # What `RecordActivity.store` does after it has written, in this order: a
 # record is completed only when what follows a bounce is planned
 STORED = ['mail', 'sms', 'completion']
 
 
 class RecordActivityBatch:
+    "Record activities of a batch, read and written many at once"
     __slots__ = ()
 
     # What is due
@@ -190,7 +191,7 @@ class RecordActivityBatch:
 
     @property
     def is_retryable(self):
-        "Whether another try can have another end"
+        "Whether another try may succeed"
         return self.state == 'failed' or (
             self.state == 'skipped'
             and self.reason in self._retryable_reasons())
@@ -342,7 +343,7 @@ class RecordActivityBatch:
             'write_date': CurrentTimestamp(),
             }
         ids = [r.id for r in record_activities]
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             transaction.connection.cursor().execute(*table.update(
                     [getattr(table, n) for n in values],
                     list(values.values()),
@@ -359,7 +360,7 @@ class RecordActivityBatch:
         """
         table = cls.__table__()
         count = 0
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             where = fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
             if claim is not None:
                 where &= (table.claim == claim) & (table.state == 'sending')
@@ -368,7 +369,7 @@ class RecordActivityBatch:
 
     @classmethod
     def store_sending(cls, parcels, now, number):
-        "Claim the parcels, a dictionary by id, with their Message-ID"
+        "Claim the messages, a dictionary by id, with their Message-ID"
         if not parcels:
             return
         table = cls.__table__()
@@ -390,7 +391,7 @@ class RecordActivityBatch:
     @classmethod
     def _sending_values(cls, parcel):
         """
-        Return a dictionary of what is known of the parcel before its
+        Return a dictionary of what is known of the message before its
         hand-over.
 
         It has the same names for all the parcels of an action.
@@ -399,7 +400,7 @@ class RecordActivityBatch:
 
     @classmethod
     def give_back(cls, numbers):
-        "Let wait again what the claims have not handed over"
+        "Release what the claims have not handed over: it waits again"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         where = (

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Stop a scenario of which too much fails.
+Circuit breaker: a scenario of which too much fails is stopped.
 """
 
 import datetime as dt
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ScenarioCircuitBreaker:
+    "Time since which the failures of a scenario count, and its stop"
     __slots__ = ()
 
     started_at = fields.Timestamp(
@@ -54,6 +55,7 @@ class ScenarioCircuitBreaker:
 
 
 class RecordActivityCircuitBreaker:
+    "Failures of a scenario that open its circuit breaker"
     __slots__ = ()
 
     @classmethod
@@ -83,8 +85,8 @@ class RecordActivityCircuitBreaker:
     @classmethod
     def _failures(cls, scenario):
         """
-        Return how many record activities of the scenario failed in the
-        window, and how many were tried.
+        Return how many record activities of the scenario failed lately, and
+        how many were tried.
 
         What has nothing to do can not fail, so it does not count.
         """

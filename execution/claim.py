@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tell whether the process that claimed a batch is still alive.
+Claims of processes on batches: whether the process is still alive.
 
 A claim is a number that a process writes on the rows of its batch. As long as
 the process holds the number, the rows are its own; when it dies, the
@@ -166,7 +166,7 @@ def _release(number):
 
 
 def _get_lock(age):
-    "Return what tells on this database and platform who is alive"
+    "Return the kind of lock of this database and platform"
     transaction = Transaction()
     if _has_advisory(transaction):
         return _AdvisoryLock(transaction.connection, 'claim')

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Completion of records after each step of their record activities.
+"""
 
 from sql import Null
 
@@ -8,10 +11,11 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-_SLICE = 500
+from ..common.sql import SLICE
 
 
 class RecordActivityCompletion:
+    "Record activities of which depends whether the record is completed"
     __slots__ = ()
 
     @classmethod
@@ -33,7 +37,7 @@ class RecordActivityCompletion:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         records = set()
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             cursor.execute(*table.select(
                     table.record,
                     where=fields.SQL_OPERATORS['in'](table.id, list(sub_ids))))
@@ -49,8 +53,8 @@ class RecordActivityCompletion:
             cls._complete_records(cls.records_of(ended))
 
     @classmethod
-    def follow(cls, activity, done):
-        records = super().follow(activity, done)
+    def follow(cls, activity, ids=None, claim=None):
+        records = super().follow(activity, ids=ids, claim=claim)
         cls._complete_records(records)
         return records
 

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Apply what the recipients did, always many at once.
+Events of record activities, applied many at once.
 """
 
 from collections import defaultdict
@@ -15,12 +15,11 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query, in_keys, values_table
-
-_SLICE = 500
+from ..common.sql import SLICE, cached_query, in_keys, values_table
 
 
 class RecordActivityEvent:
+    "Events that happened to record activities, and what they date or cancel"
     __slots__ = ()
 
     email_opened_raw = fields.Boolean(
@@ -109,7 +108,7 @@ class RecordActivityEvent:
         resolving = cls._resolving_events()
         # What happened before is not undone
         for event in sorted(first, key=lambda e: (e in resolving, e)):
-            for keys in grouped_slice(sorted(first[event]), _SLICE):
+            for keys in grouped_slice(sorted(first[event]), SLICE):
                 cls._apply_event(event, {k: first[event][k] for k in keys})
 
     @classmethod
@@ -152,7 +151,8 @@ class RecordActivityEvent:
     @classmethod
     def refused(cls, ids, event, at):
         """
-        Let the event have happened to what the other side has refused.
+        Apply the event to the record activities (ids) which the other side has
+        refused.
 
         It is not done, so of its children only those that wait for the event,
         not for its absence, are planned.
@@ -175,7 +175,7 @@ class RecordActivityEvent:
     @classmethod
     def _wake(cls, event, rows, children):
         """
-        Let what the event has ended before wait for it again.
+        Let what ended by the event wait for it again.
 
         :param rows: what `_happen` returned.
         :param children: what `_event_children` returned for them.
@@ -288,8 +288,9 @@ class RecordActivityEvent:
     @classmethod
     def resolved(cls, activity, records):
         """
-        Return a dictionary of the reason why the activity waits in vain by
-        the record (ids): its parent had an event that resolves the others.
+        Return a dictionary by record (ids) of the reason for which the
+        activity waits in vain: its parent had an event that resolves the
+        others.
         """
         reasons = {}
         resolving = cls._resolving_events()
@@ -305,7 +306,7 @@ class RecordActivityEvent:
 
     @classmethod
     def _date(cls, rows):
-        "Date what waits for the rows of record, activity and date"
+        "Give what waits its date: rows of record, activity and date"
         table = cls.__table__()
         if rows:
             values = values_table(rows, ['INTEGER', 'INTEGER', 'TIMESTAMP'])
@@ -318,8 +319,8 @@ class RecordActivityEvent:
     @classmethod
     def _cancel(cls, rows, reason, undated=False):
         """
-        Cancel for the reason what waits for the rows of record, activity and
-        time, only what is not dated if asked for.
+        Cancel for the reason what waits: rows of record, activity and time;
+        only what has no date if asked for.
         """
         table = cls.__table__()
         if rows:

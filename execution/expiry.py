@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let expire what was not executed within its validity.
+Expiry of what was not executed within its validity.
 
 What has a date expires after that date; what waits without one, for an event,
 expires after its parent was executed.
@@ -20,14 +20,13 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import inline
+from ..common.sql import SLICE, inline
 from ..exceptions import ValidityError
 from ..outcome import expired
 
-_SLICE = 500
-
 
 class ActivityExpiry:
+    "Validity of an activity"
     __slots__ = ()
 
     validity = fields.TimeDelta(
@@ -80,6 +79,7 @@ class ActivityExpiry:
 
 
 class RecordActivityExpiry:
+    "Expiry of record activities, its gate included"
     __slots__ = ()
 
     expire_at = fields.DateTime(
@@ -104,8 +104,8 @@ class RecordActivityExpiry:
     @classmethod
     def expire(cls, now=None):
         """
-        Let expire what has not been executed in time, also what waits for its
-        event, and return how many.
+        Expire what has not been executed in time, also what waits for its
+        event, and return its number.
         """
         pool = Pool()
         activity = pool.get('marketing.automation.activity').__table__()
@@ -158,7 +158,7 @@ class RecordActivityExpiry:
 
     @classmethod
     def _renew(cls, record_activities):
-        "Let what waits again expire as if it were planned now"
+        "Give what waits again the validity of what is planned now"
         now = dt.datetime.now()
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
@@ -167,7 +167,7 @@ class RecordActivityExpiry:
             if record_activity.expire_at:
                 ids[record_activity.activity].append(record_activity.id)
         for activity, ids in ids.items():
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 cursor.execute(*table.update(
                         [table.expire_at], [activity.expires_at(now, now)],
                         where=(table.state == 'waiting')

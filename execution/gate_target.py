@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Gates that search the target: filter, goal and match.
+"""
 
 import datetime as dt
 
@@ -13,6 +16,7 @@ from ..outcome import cancelled, failed, skipped, until
 
 
 class RecordActivityFilter:
+    "Gate of the filters of the activity"
     __slots__ = ()
 
     @classmethod
@@ -56,6 +60,7 @@ _AGAIN = dt.timedelta(minutes=15)
 
 
 class RecordActivityLeave:
+    "Gates of the goal and of the domain of the scenario"
     __slots__ = ()
 
     @classmethod

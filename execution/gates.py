@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Decide what becomes of the record activities that are due.
+Gates: decide about the record activities that are due.
 
 A gate looks at all of a batch at once, with a constant number of queries.
 Most of them can say in SQL for which of the batch they are open for sure, so
@@ -29,12 +29,13 @@ GATES = [
 
 
 class RecordActivityGates:
+    "Gates in their order, and how they are asked"
     __slots__ = ()
 
     @classmethod
     def decide(cls, activity, ids):
         """
-        Return a dictionary of the outcome, or the parcel to hand over, of
+        Return a dictionary of the outcome, or the message to hand over, of
         each of the record activities (ids) of the activity, but those which
         are not due any more.
         """
@@ -70,8 +71,8 @@ class RecordActivityGates:
     @classmethod
     def _unfulfilled(cls, activity, gates, ids):
         """
-        Return the outcomes of those of the ids for which only the condition
-        is not fulfilled for sure.
+        Return the outcomes of those of the ids for which nothing but the
+        condition is surely not fulfilled.
         """
         if not ids or not activity.condition:
             return {}
@@ -81,7 +82,10 @@ class RecordActivityGates:
 
     @classmethod
     def _execute(cls, activity, record_activities):
-        "Return what the action of the activity makes of each, by id"
+        """
+        Return the outcome, or the message, of each by the action of the
+        activity.
+        """
         if not activity.action:
             return {r.id: done() for r in record_activities}
         return getattr(activity, f'execute_{activity.action}')(
@@ -92,6 +96,11 @@ class RecordActivityGates:
         """
         Return if there is the SQL of the gate, and nobody has extended the
         gate without it.
+
+        The SQL stands for the gate as it was when the SQL was written.  A
+        module that extends `_gate_<name>` alone knows nothing of it, so the
+        SQL may count only if no class further out has done that.  The order
+        of the classes is the one in which `super()` asks them.
         """
         for class_ in cls.__mro__:
             if f'_pass_{gate}' in vars(class_):
@@ -170,8 +179,8 @@ class RecordActivityGates:
     @classmethod
     def fill(cls, activity, record_activities):
         """
-        Let the record activities know what an action needs of them, and the
-        targets their party, which is read by one statement.
+        Fill in the fields that an action needs of the record activities, and
+        the parties of the targets, read by one statement.
 
         Only what exists may be given.
         """
@@ -319,7 +328,8 @@ class RecordActivityGates:
     @classmethod
     def _gate_event(cls, activity, record_activities):
         """
-        What must not have happened has not, and the opposite was not executed
+        The event waited for in vain has not happened, nor the opposite been
+        executed.
         """
         if not activity.event:
             return {}

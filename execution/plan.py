@@ -1,12 +1,13 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Plan what follows what is done.
+Plan of the children of what is done.
 """
 
 import datetime as dt
+from functools import partial
 
-from sql import Conflict, Literal
+from sql import Conflict, From, Literal
 from sql.conditionals import Case, Coalesce, NullIf
 from sql.functions import CurrentTimestamp
 
@@ -17,44 +18,54 @@ from trytond.transaction import Transaction
 
 from ..common.sql import scalar_subquery
 
-# The number of parameters of a statement is limited
+# Each has some parameters, of which a statement has a limited number
 _SLICE = 2000
+# What is known of a row that is planned
+_PLANNED = [
+    'record', 'activity', 'test', 'at', 'state', 'reason', 'ended_at',
+    'expire_at']
 
 
 class RecordActivityPlan:
+    "Children of the record activities that are done"
     __slots__ = ()
 
     @classmethod
-    def follow(cls, activity, done):
+    def follow(cls, activity, ids=None, claim=None):
         """
         Plan the children of what is done and return the set of the records
         (ids).
 
         The records that ended meanwhile have them only to show why not.
 
-        :param done: the list of the ids, or the number of the claim which
-            lets them go.
+        :param ids: the list of what is done, or
+        :param claim: the number of the claim on it, which lets it go.
         """
-        rows = cls._rows_done(done) if done else []
+        if not (ids or claim):
+            return set()
+        is_done = partial(cls._is_done, ids=ids, claim=claim)
+        rows = cls._rows_done(is_done)
         if not rows:
             return set()
         for child in activity.active_children:
             special = cls._special_rows(child, rows)
             cls._plan_rows(special)
             if len(special) < len(rows):
-                cls._plan_others(child, done, {r[3] for r in rows})
+                cls._plan_others(child, is_done, {r[3] for r in rows})
         records = {row[1] for row in rows}
         cls._cancel_opposites(activity, sorted(records))
-        if not isinstance(done, list):
+        if claim:
             cls._update([row[0] for row in rows], {
                     'claim': None, 'claimed_at': None})
         return records
 
     @classmethod
-    def _rows_done(cls, done):
+    def _rows_done(cls, is_done):
         """
         Return the id, record, test, end and the reason why the record has
         ended of each that is done.
+
+        :param is_done: a function of the table that returns the SQL clause.
         """
         Record = Pool().get('marketing.automation.record')
         table = cls.__table__()
@@ -64,15 +75,15 @@ class RecordActivityPlan:
                 table.id, table.record, table.test, table.ended_at,
                 scalar_subquery(
                     record, cls._end_of(record), record.id == table.record),
-                where=cls._is_done(table, done)))
+                where=is_done(table)))
         return cursor.fetchall()
 
     @classmethod
-    def _is_done(cls, table, done):
-        if isinstance(done, list):
-            is_one = fields.SQL_OPERATORS['in'](table.id, done)
+    def _is_done(cls, table, ids=None, claim=None):
+        if claim:
+            is_one = table.claim == claim
         else:
-            is_one = table.claim == done
+            is_one = fields.SQL_OPERATORS['in'](table.id, ids)
         return is_one & (table.state == 'done')
 
     @classmethod
@@ -83,7 +94,7 @@ class RecordActivityPlan:
 
     @classmethod
     def _special_rows(cls, child, rows):
-        "Return the rows to plan the child of those that have a past"
+        "Return the rows to plan the child of the records with a past"
         rows = [row[1:] for row in rows]
         happened, resolved = cls._past(child, rows)
         return cls._first_rows(child, [
@@ -93,7 +104,10 @@ class RecordActivityPlan:
 
     @classmethod
     def _past(cls, activity, rows):
-        "Return what has happened to the records by record, and been resolved"
+        """
+        Return the dictionaries of the times of the event and of the reasons
+        why the activity waits in vain, by record.
+        """
         if not activity.event:
             return {}, {}
         records = [row[0] for row in rows]
@@ -148,59 +162,52 @@ class RecordActivityPlan:
         Insert the rows of record, activity, test, date, state, reason, end
         and expiry.
         """
-        table = cls.__table__()
         for sub_rows in grouped_slice(rows, _SLICE):
-            cls._insert_rows(table.insert(
-                    [table.record, table.activity, table.test, table.at,
-                        table.state, table.reason, table.ended_at,
-                        table.expire_at, table.email_opened,
-                        table.email_clicked, table.attempts, table.create_uid,
-                        table.create_date],
-                    [[*row, False, False, 0, 0, CurrentTimestamp()]
-                        for row in sub_rows],
-                    on_conflict=Conflict(
-                        table,
-                        indexed_columns=[table.activity, table.record])))
+            cls._insert_rows(_PLANNED, list(sub_rows))
 
     @classmethod
-    def _insert_rows(cls, query):
-        "Execute the INSERT of planned rows and return the number"
+    def _insert_rows(cls, names, rows):
+        """
+        Insert planned rows and return their number.
+
+        :param names: the columns of the rows; those that are alike for all
+            new rows are added.
+        """
+        table = cls.__table__()
+        names = [
+            *names, 'email_opened', 'email_clicked', 'attempts', 'create_uid',
+            'create_date']
         cursor = Transaction().connection.cursor()
-        cursor.execute(*query)
+        cursor.execute(*table.insert(
+                [getattr(table, n) for n in names],
+                [[*row, False, False, 0, 0, CurrentTimestamp()]
+                    for row in rows],
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
         return cursor.rowcount
 
     @classmethod
-    def _plan_others(cls, child, done, times):
+    def _plan_others(cls, child, is_done, times):
         """
         Insert the child of what is done for those which do not have it yet.
 
+        :param is_done: a function of the table that returns the SQL clause.
         :param times: the set of when they were done, which the dates depend
             on.
         """
-        table = cls.__table__()
         parent = cls.__table__()
         planned = {
             t: cls._first_state(child, t, None)[0] for t in sorted(times)}
-        values = {
-            'record': parent.record,
-            'activity': Literal(child.id),
-            'test': parent.test,
-            'at': _by_time(parent.ended_at, planned),
-            'state': Literal('waiting'),
-            'expire_at': _by_time(parent.ended_at, {
-                    t: child.expires_at(at, t) for t, at in planned.items()}),
-            'email_opened': Literal(False),
-            'email_clicked': Literal(False),
-            'attempts': Literal(0),
-            'create_uid': Literal(0),
-            'create_date': CurrentTimestamp(),
-            }
-        cls._insert_planned(child, table.insert(
-                [getattr(table, n) for n in values],
-                parent.select(
-                    *values.values(), where=cls._is_done(parent, done)),
-                on_conflict=Conflict(
-                    table, indexed_columns=[table.activity, table.record])))
+        cls._insert_planned(child, {
+                'record': parent.record,
+                'activity': Literal(child.id),
+                'test': parent.test,
+                'at': _by_time(parent.ended_at, planned),
+                'state': Literal('waiting'),
+                'expire_at': _by_time(parent.ended_at, {
+                        t: child.expires_at(at, t)
+                        for t, at in planned.items()}),
+                }, From([parent]), is_done(parent))
 
     @classmethod
     def _cancel_opposites(cls, activity, records):

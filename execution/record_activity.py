@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+RecordActivity, as this room extends it: from due to followed.
+"""
 
 import datetime as dt
 import logging
@@ -53,6 +56,14 @@ class RecordActivity(
         RecordActivityPlan,
         RecordActivityBatch,
         metaclass=PoolMeta):
+    """
+    Record activity: cron, queue, and the slices of its execution.
+
+    A slice is asked before those below it: the completion looks at the record
+    after the event, the plan and the batch have written; the throttle, the
+    date of the record, the window and the expiry narrow what the gates and the
+    batch decide.
+    """
     __name__ = 'marketing.automation.record.activity'
 
     @classmethod
@@ -153,7 +164,7 @@ class RecordActivity(
 
     @classmethod
     def pause_transport(cls, activity, words):
-        "Show on the scenario that the courier is out of reach"
+        "Show on the scenario that the transport is out of reach"
         Scenario = Pool().get('marketing.automation.scenario')
         id_ = activity.scenario.id
         run_with_retry(
@@ -161,7 +172,7 @@ class RecordActivity(
 
     @classmethod
     def resume_transport(cls, activity):
-        "Show no longer that the courier is out of reach"
+        "Show no longer that the transport is out of reach"
         Scenario = Pool().get('marketing.automation.scenario')
         id_ = activity.scenario.id
         run_with_retry(lambda: Scenario.set_problem(id_, 'courier'))

@@ -1,7 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Plan activities at a date of the record instead of after their parent.
+Dates of the record at which activities are planned instead of after their
+parent.
 
 What waits knows the value by which it was dated, so it moves when that has
 changed and only then.
@@ -24,14 +25,14 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.orm import clear_cache
-from ..common.sql import in_keys, values_table
+from ..common.sql import SLICE, in_keys, values_table
 from ..exceptions import DateError
 
-_SLICE = 500
 _TYPES = {'date', 'datetime', 'timestamp'}
 
 
 class ActivityRecordDate:
+    "Date of the record from which the delay of an activity counts"
     __slots__ = ()
 
     _states = {
@@ -160,7 +161,7 @@ class ActivityRecordDate:
         return at.replace(microsecond=0)
 
     def _start_of_day(self, day):
-        "Return the time at which something happens on the day"
+        "Return the time of the day at which an activity is due"
         zone = self.scenario.zone
         if window := self.send_window:
             return window.opening(
@@ -170,6 +171,7 @@ class ActivityRecordDate:
 
 
 class RecordActivityRecordDate:
+    "Record activities planned at a date of their record"
     __slots__ = ()
 
     date_value = fields.Char(
@@ -191,8 +193,8 @@ class RecordActivityRecordDate:
                 cls.date_waiting(activity, dt.datetime.now())
 
     @classmethod
-    def _plan_others(cls, child, number, times):
-        super()._plan_others(child, number, times)
+    def _plan_others(cls, child, is_done, times):
+        super()._plan_others(child, is_done, times)
         if child.date_field:
             cls.date_waiting(child, dt.datetime.now())
 
@@ -279,7 +281,7 @@ class RecordActivityRecordDate:
                 == target.id
                 ).select(
                     table.id, value, where=where, order_by=[table.id.asc],
-                    limit=_SLICE)
+                    limit=SLICE)
 
     @classmethod
     def _date_rows(cls, activity, rows, now):

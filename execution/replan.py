@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Apply to the records inside what was changed on the tree of a scenario.
+Changes of the tree of a scenario, applied to the records inside.
 
 The activities are planned as if the tree had always been like it is now:
 
@@ -23,17 +23,15 @@ from trytond.model import ModelView, fields
 from trytond.pool import Pool
 from trytond.pyson import Eval
 from trytond.tools import grouped_slice
-from trytond.transaction import (
-    Transaction, inactive_records, without_check_access)
+from trytond.transaction import Transaction, without_check_access
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.orm import clear_cache
-from ..common.sql import exists_by_index
-
-_SLICE = 500
+from ..common.sql import SLICE, exists_by_index, to_datetime
 
 
 class ScenarioReplan:
+    "Changes of the tree that the records inside do not have yet"
     __slots__ = ()
 
     tree_changed = fields.Boolean(
@@ -72,7 +70,7 @@ class ScenarioReplan:
     @classmethod
     @without_check_access
     def note_change(cls, scenarios):
-        "Note that the tree of the scenarios with records has changed"
+        "Note the change of the tree on the scenarios with records"
         changed = [
             s for s in cls._with_records(scenarios) if not s.tree_changed]
         if changed:
@@ -92,7 +90,7 @@ class ScenarioReplan:
         now = dt.datetime.now().replace(microsecond=0)
         with without_check_access():
             for scenario in scenarios:
-                for activity in scenario._all_activities():
+                for activity in scenario.walk(inactive=True):
                     RecordActivity.cancel_inactive(activity, now)
                     RecordActivity.move_waiting(activity, now)
                     RecordActivity.plan_missing(activity, now, completed)
@@ -104,18 +102,6 @@ class ScenarioReplan:
             cls.write(scenarios, {'tree_changed': False})
         clear_cache(RecordActivity)
 
-    def _all_activities(self):
-        "Return the activities, also the deactivated, parents before children"
-        Activity = Pool().get('marketing.automation.activity')
-        with inactive_records():
-            activities = Activity.search([('scenario', '=', self.id)])
-        ordered, parents = [], {str(self)}
-        while parents:
-            children = [a for a in activities if str(a.parent) in parents]
-            ordered.extend(children)
-            parents = {str(c) for c in children}
-        return Activity.browse([a.id for a in ordered])
-
     def changes(self):
         """
         Return a list of the activity, the change, the number of records
@@ -125,7 +111,7 @@ class ScenarioReplan:
         RecordActivity = Pool().get(
             'marketing.automation.record.activity')
         changes = []
-        for activity in self._all_activities():
+        for activity in self.walk(inactive=True):
             for change, count in [
                     ('cancel', RecordActivity.count_inactive),
                     ('move', RecordActivity.count_waiting),
@@ -137,6 +123,7 @@ class ScenarioReplan:
 
 
 class ActivityReplan:
+    "Fields on which the plan of an activity depends"
     __slots__ = ()
 
     planning_changed = fields.Boolean("Planning Changed", readonly=True)
@@ -178,6 +165,7 @@ class ActivityReplan:
 
 
 class RecordActivityReplan:
+    "Record activities that a change of the tree cancels, moves or adds"
     __slots__ = ()
 
     @classmethod
@@ -255,7 +243,7 @@ class RecordActivityReplan:
                     where=cls._movable(activity, table)))
             return
         cursor.execute(*cls._starts(activity))
-        for rows in grouped_slice(cursor.fetchall(), _SLICE):
+        for rows in grouped_slice(cursor.fetchall(), SLICE):
             rows = [
                 (id_, False, _seconds(start), None) for id_, start in rows]
             # Record, date, state, reason, end and expiry
@@ -342,7 +330,7 @@ class RecordActivityReplan:
         cursor = Transaction().connection.cursor()
         while True:
             query = cls._missing(activity, completed)
-            query.limit = _SLICE
+            query.limit = SLICE
             cursor.execute(*query)
             rows = [
                 (id_, False, _seconds(start), None)
@@ -354,10 +342,7 @@ class RecordActivityReplan:
 
 
 def _seconds(at):
-    # SQLite returns the dates that are not of a field as text
-    if isinstance(at, str):
-        at = dt.datetime.fromisoformat(at)
-    return at.replace(microsecond=0)
+    return to_datetime(at).replace(microsecond=0)
 
 
 class Update(Wizard):

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Retry policy: delays between the attempts, and their end.
+"""
 
 import datetime as dt
 

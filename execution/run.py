@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Execute the record activities that are due.
+Run: one batch of one activity, from claimed to followed.
 
 A batch is a set of record activities of one activity.  First its rows are
 locked, the gates and the action decide, and what they decide is committed
@@ -45,7 +45,7 @@ def batch_size(activity=None):
 
 
 def is_trouble(outcome):
-    "Return if the outcome fails or may, after too many tries"
+    "Return if the outcome fails, or may after too many tries"
     return (
         isinstance(outcome, Outcome)
         and outcome.state in {'failed', 'waiting'})
@@ -57,7 +57,7 @@ def has_worker():
 
 class Run:
     """
-    The execution of what is due of one activity by this process.
+    Execution of what is due of one activity by this process.
 
     It knows the claim, the courier and the time; the rows are written by the
     record activity.
@@ -122,7 +122,7 @@ class Run:
                 Activity.__queue__.execute([self.activity_id])
 
     def recover(self):
-        "Take care of what a dead process left behind"
+        "Take over what a dead process left behind"
         RecordActivity = self.RecordActivity
         claims = RecordActivity.claims(self.activity_id)
         if not claims:
@@ -165,7 +165,7 @@ class Run:
         return self.full
 
     def connect(self):
-        "Return if there is what is needed to hand over"
+        "Return if the transport of the action, if it has one, is reached"
         activity = self.activity
         get_courier = getattr(activity, f'courier_{activity.action}', None)
         if self.courier or not get_courier:
@@ -185,7 +185,7 @@ class Run:
 
     def claim(self, number, limit):
         """
-        Commit what becomes of what is due and return its ids and the parcels
+        Decide about what is due and commit it; return its ids and the messages
         to hand over.
         """
         due = []
@@ -234,8 +234,8 @@ class Run:
 
     def decide(self, lock, number):
         """
-        Commit what becomes of the ids that lock returns and return the
-        parcels to hand over.
+        Decide about the ids that lock returns and commit it; return the
+        messages to hand over.
         """
         try:
             return run_with_retry(lambda: self._decide(lock, number))
@@ -249,8 +249,8 @@ class Run:
 
     def _decide(self, lock, number, at_once=True):
         """
-        Write what becomes of the ids that lock returns and return the parcels
-        to hand over.
+        Write what is decided about the ids that lock returns and return the
+        messages to hand over.
 
         :param at_once: whether the children of what is done may be planned
             now, without a claim, if there is no action that may take long.
@@ -269,14 +269,14 @@ class Run:
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
         RecordActivity.store(decided, now, None if self.at_once else number)
         if self.at_once:
-            RecordActivity.follow(activity, [
+            RecordActivity.follow(activity, ids=[
                     i for i, o in decided.items() if o.state == 'done'])
         RecordActivity.store_sending(parcels, now, number)
         self.trouble |= any(is_trouble(o) for o in outcomes.values())
         return parcels
 
     def deliver(self, parcels, number):
-        "Hand over the parcels and return those which were"
+        "Hand over the messages and return those which were handed over"
         RecordActivity = self.RecordActivity
         transaction = Transaction()
         sent, still = {}, parcels.keys()
@@ -316,7 +316,10 @@ class Run:
         return self.RecordActivity.is_running(self.activity_id)
 
     def store(self, id_, outcome, number):
-        "Commit the outcome of what was handed over, return if it was"
+        """
+        Commit the outcome of the message that was handed over, return if it
+        was.
+        """
         now = dt.datetime.now()
         if outcome == done():
             try:
@@ -329,7 +332,7 @@ class Run:
                 {id_: outcome}, now, number, handed_over=True), factor=2)
 
     def send(self, parcel):
-        "Hand over the parcel and return its outcome"
+        "Hand over the message and return its outcome"
         try:
             return self.courier.send(parcel)
         except TransportUnavailable:
@@ -345,7 +348,7 @@ class Run:
         "Commit what follows from what the claim has done"
         def finish():
             activity = self.activity
-            self.RecordActivity.follow(activity, number)
+            self.RecordActivity.follow(activity, claim=number)
             log = getattr(activity, f'log_{activity.action}', None)
             if log and sent:
                 log(sent)

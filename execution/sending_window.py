@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The days and hours at which messages may be sent.
+Sending window: the days and hours at which messages may be sent.
 """
 
 import datetime as dt
@@ -35,8 +35,8 @@ _FIELDS = {'window_days', 'window_start', 'window_end'}
 
 class Window(NamedTuple):
     """
-    The days (0 is Monday), all if empty, and the hours at which something may
-    happen in a time zone.
+    Days (0 is Monday), all if empty, and hours at which something may happen
+    in a time zone.
 
     The times given and returned are UTC without time zone, as those of the
     database.
@@ -71,7 +71,7 @@ class Window(NamedTuple):
 
 
 class WindowMixin:
-    "The fields of the days and the hours"
+    "Fields of the days and the hours"
     __slots__ = ()
 
     window_days = fields.MultiSelection(
@@ -112,6 +112,7 @@ class WindowMixin:
 
 
 class ScenarioSendingWindow(WindowMixin):
+    "Sending window and time zone of a scenario"
     __slots__ = ()
 
     timezone = fields.Selection(
@@ -152,6 +153,7 @@ class ScenarioSendingWindow(WindowMixin):
 
 
 class ActivitySendingWindow(WindowMixin):
+    "Sending window of an activity: its own or that of its scenario"
     __slots__ = ()
 
     window = fields.Selection([
@@ -182,7 +184,7 @@ class ActivitySendingWindow(WindowMixin):
 
     @property
     def send_window(self):
-        "The window in which it may be executed, None if always"
+        "The window in which the activity may be executed, None if always"
         if (self.action not in self._window_actions()
                 or self.window == 'always'):
             return
@@ -197,6 +199,7 @@ class ActivitySendingWindow(WindowMixin):
 
 
 class RecordActivitySendingWindow:
+    "Gate of the sending window"
     __slots__ = ()
 
     @classmethod

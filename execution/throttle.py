@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Limit the number of mails in a time.
+Throttle: the number of mails in a time is limited.
 
 The mails of the last minute, or hour, and those on their way out are counted
 and what is still allowed is claimed before anybody else counts.  What exceeds
@@ -29,6 +29,7 @@ _PAUSE = dt.timedelta(seconds=5)
 
 
 class ScenarioThrottle:
+    "Limit of the mails of a scenario in an hour"
     __slots__ = ()
 
     mails_per_hour = fields.Integer(
@@ -43,6 +44,7 @@ class ScenarioThrottle:
 
 
 class RecordActivityThrottle:
+    "Mails counted against the limits of the server and of the scenario"
     __slots__ = ()
 
     @classmethod
@@ -60,8 +62,8 @@ class RecordActivityThrottle:
     @contextmanager
     def reserve(cls, activity, limit):
         """
-        Yield how many record activities of the activity, at most limit, may
-        be executed now.
+        Reserve record activities of the activity, and yield how many, at most
+        limit, may be executed now.
 
         What is claimed must be committed before the exit.  As long as there
         is a limit nobody else is inside.

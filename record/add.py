@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let records enter a scenario by hand.
+Targets that a user adds to a scenario by hand, and the wizard for it.
 """
 
 from collections import defaultdict
@@ -16,17 +16,17 @@ from trytond.transaction import (
     Transaction, check_access, inactive_records, without_check_access)
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
+from ..common.sql import SLICE
 from ..exceptions import ScenarioError
 from ..mixin import MarketingAutomationMixin
 
-_SLICE = 500
 # How many are named
 _NAMES = 10
 
 
 class Added(NamedTuple):
     """
-    What became of the targets, by their ids.
+    Result of adding targets, by their ids.
 
     :param entered: those that have entered now.
     :param already: those that had entered before, also if they have ended.
@@ -39,13 +39,13 @@ class Added(NamedTuple):
 
 
 class ScenarioAdd:
+    "Entry of targets that need not match the domain"
     __slots__ = ()
 
     def add(self, targets):
         """
         Let the targets enter the scenario, which must be running, although
-        they may not match its domain, and return what became of them
-        (:class:`Joined`).
+        they may not match its domain, and return the result (:class:`Added`).
 
         Who has refused, has reached the goal or has the same value of the
         field of unicity as another one does not enter.
@@ -76,13 +76,14 @@ class ScenarioAdd:
 
 
 class RecordAdd:
+    "Records added by hand, and the reasons why they may not be"
     __slots__ = ()
 
     @classmethod
     def inside(cls, scenario, ids):
-        "Return those of the targets (ids) which have entered the scenario"
+        "Return the targets (ids) which have entered the scenario"
         inside = set()
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             inside.update(r.record.id for r in cls.search([
                         ('scenario', '=', scenario.id),
                         ('test', '=', False),
@@ -94,12 +95,15 @@ class RecordAdd:
 
     @classmethod
     def refusals(cls, scenario, ids):
-        "Return a dictionary of why the targets (ids) may not enter"
+        """
+        Return a dictionary of the reason why each of the targets (ids) may not
+        enter.
+        """
         Target = Pool().get(scenario.model)
         refusals = {}
         for reason, find in cls._refusals(scenario):
             for sub_ids in grouped_slice(
-                    sorted(set(ids) - refusals.keys()), _SLICE):
+                    sorted(set(ids) - refusals.keys()), SLICE):
                 sub_ids = list(sub_ids)
                 if isinstance(find, list):
                     with inactive_records():
@@ -115,8 +119,9 @@ class RecordAdd:
     @classmethod
     def _refusals(cls, scenario):
         """
-        Return the list of each reason to refuse and how to find whom: a
-        domain, or a function of the ids of targets that returns some of them.
+        Return the list of each reason for which a target may not enter and how
+        to find these targets: a domain, or a function of the ids of targets
+        that returns some of them.
         """
         Target = Pool().get(scenario.model)
         refusals = []
@@ -195,7 +200,7 @@ class Add(Wizard):
         readable = []
         # Only those which the user may read
         with check_access(), inactive_records():
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 readable += self.model.search(
                     [('id', 'in', list(sub_ids))], order=[])
         joined = self.start.scenario.add(readable)
@@ -206,7 +211,7 @@ class Add(Wizard):
         return 'result'
 
     def _reasons(self, refused):
-        "Return a line for each reason, with the names of whom it is about"
+        "Return a line for each reason, with the names of the records"
         by_reason = defaultdict(list)
         for id_, reason in sorted(refused.items()):
             by_reason[reason].append(id_)

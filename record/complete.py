@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The state of the records: inside, or how they ended.
+State of a record: running, completed or ended otherwise.
 
 A record is completed when nothing more of it is to come.  That closes no
 gate: an event that comes late lets it go on.
@@ -19,10 +19,9 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
 from ..common.orm import clear_cache
-from ..common.sql import exists_by_index, write_rows
+from ..common.sql import SLICE, exists_by_index, write_rows
 from ..common.transaction import run_with_retry
 
-_SLICE = 500
 # The state of what ended for a reason, that of any other is blocked
 _STATES = {
     'completed': 'completed',
@@ -42,6 +41,7 @@ def completion_days():
 
 
 class RecordComplete:
+    "State of records, and their completion"
     __slots__ = ()
 
     state = fields.Function(
@@ -98,7 +98,7 @@ class RecordComplete:
     @classmethod
     def complete(cls, ids, now=None):
         """
-        Complete those of the records (ids) for which nothing more is to come.
+        Complete the records (ids) for which nothing more is to come.
 
         What waits for its event since more than `[marketing] completion_days`
         days is not expected any more.
@@ -107,7 +107,7 @@ class RecordComplete:
         now = (now or dt.datetime.now()).replace(microsecond=0)
         since = now - dt.timedelta(days=completion_days())
         count = 0
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             table, expected = cls.__table__(), RecordActivity.__table__()
             is_over = (
                 fields.SQL_OPERATORS['in'](table.id, list(sub_ids))
@@ -154,7 +154,7 @@ class RecordComplete:
         cursor.execute(*table.select(
                 table.id,
                 where=(table.id > last_id) & cls.is_active(table),
-                order_by=[table.id.asc], limit=_SLICE))
+                order_by=[table.id.asc], limit=SLICE))
         ids = [id_ for id_, in cursor]
         cls.complete(ids)
         return ids
@@ -162,14 +162,13 @@ class RecordComplete:
     @classmethod
     def reopen(cls, ids):
         """
-        Let those of the records (ids) that are completed go on for which
-        something is to come again.
+        Reopen the completed records (ids) for which something is to come again
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         count = 0
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             expected = RecordActivity.__table__()
             cursor.execute(*table.update(
                     [table.end_reason, table.ended_at], [Null, Null],

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let the targets enter the scenarios, always many at once.
+Entry of targets into the scenarios, always many at once.
 """
 
 import datetime as dt
@@ -18,9 +18,7 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, active_records
 
-from ..common.sql import exists_by_index, opaque_id
-
-_SLICE = 500
+from ..common.sql import SLICE, exists_by_index, opaque_id
 
 
 class _UUID(Function):
@@ -38,6 +36,7 @@ class _UUID(Function):
 
 
 class RecordEnter:
+    "Statement that creates the records of the targets"
     __slots__ = ()
 
     @classmethod
@@ -77,7 +76,7 @@ class RecordEnter:
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         result = []
-        for sub_ids in grouped_slice(sorted(set(ids)), _SLICE):
+        for sub_ids in grouped_slice(sorted(set(ids)), SLICE):
             sub_ids = list(sub_ids)
             cls._insert(
                 scenario,
@@ -99,8 +98,8 @@ class RecordEnter:
     @classmethod
     def _insert_entered(cls, scenario, query, last_id):
         """
-        Execute the INSERT of what enters after the record (id), and return
-        the number.
+        Execute the INSERT of the records after the last one (id), and return
+        their number.
         """
         cursor = Transaction().connection.cursor()
         cursor.execute(*query)

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The key of a record: the value of a field, reached by a dotted path, made
+Key of a record: the value of a field, reached by a dotted path, made
 comparable.
 
 Of a text the key is a digest (SHA-256): it has room in an index, and does not
@@ -38,7 +38,7 @@ def fold(text):
 
 
 class _Fold(Function):
-    "What SQLite can not do for other letters than those of ASCII"
+    "Case folding of SQLite, which by itself knows the letters of ASCII only"
     __slots__ = ()
     _function = 'MARKETING_FOLD'
 
@@ -96,7 +96,7 @@ def check(Model, path):
 
 
 def paths(Model):
-    "Yield the paths of the fields of the model that may be wanted"
+    "Yield the paths of the fields of the model that may be a key"
     def names(Model):
         for name, field in sorted(Model._fields.items()):
             if (field._type in _TYPES - _RELATIONS

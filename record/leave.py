@@ -1,8 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Who leaves a scenario, and why: who has reached its goal, who matches it no
-more, and whose record has disappeared.
+Exit of records from a scenario: goal reached, no longer matching, target gone.
 """
 
 import datetime as dt
@@ -23,6 +22,7 @@ from ..exceptions import GoalError
 
 
 class ScenarioLeave:
+    "Goal of a scenario, and whether records leave it"
     __slots__ = ()
 
     leave = fields.Boolean(
@@ -75,7 +75,7 @@ class ScenarioLeave:
                     scenario._check_search(scenario.decode_goal())
 
     def _goal_explained(self):
-        "Tell that the goal is what can not be used"
+        "Raise what is wrong with the goal as an error about it"
         return raise_as(
             GoalError, 'msg_scenario_goal_invalid',
             scenario=self.rec_name, goal=self.goal)
@@ -88,7 +88,7 @@ class ScenarioLeave:
     @classmethod
     @ModelView.button
     def end_records(cls, scenarios):
-        "Let nothing more happen to what is inside"
+        "End all records inside the scenarios"
         Record = Pool().get('marketing.automation.record')
         now = dt.datetime.now().replace(microsecond=0)
         for scenario in scenarios:
@@ -99,6 +99,7 @@ class ScenarioLeave:
 
 
 class RecordLeave:
+    "Records that leave the scenario"
     __slots__ = ()
 
     by_hand = fields.Boolean(
@@ -183,8 +184,8 @@ class RecordLeave:
     @classmethod
     def leave(cls, scenario, now):
         """
-        Let leave who has reached the goal, matches no more or has
-        disappeared.
+        End the records that have reached the goal, match no more or have lost
+        their target.
 
         It may be called any number of times.  If the domain or the goal can
         not be searched nobody leaves.
@@ -212,8 +213,8 @@ class RecordLeave:
     @classmethod
     def _leaving(cls, scenario, table):
         """
-        Return the SQL of the records with their targets, and the list of the
-        reason and the SQL clause of who leaves.
+        Return the SQL of the records with their targets, and the list of each
+        reason with the SQL clause of the records that leave for it.
         """
         Target = Pool().get(scenario.model)
         target = Target.__table__()
@@ -254,7 +255,9 @@ class RecordLeave:
 
     @classmethod
     def end_where(cls, scenario, table, where, reason, now):
-        "End for the reason the records of the scenario which the clause finds"
+        """
+        End for the reason the records of the scenario that fulfill the clause.
+        """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()
         now = now.replace(microsecond=0)

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Reasons for which records and record activities ended, or wait again.
+"""
 
 # Why a record or a record activity has ended, or waits again
 REASONS = [

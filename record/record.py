@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Record: a target inside a scenario.
+"""
 
 import datetime as dt
 import uuid
@@ -16,7 +19,7 @@ from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query
+from ..common.sql import SLICE, cached_query
 from ..exceptions import ScenarioError
 from ..mixin import TargetReferenceMixin
 from .add import RecordAdd
@@ -25,9 +28,6 @@ from .enter import RecordEnter
 from .leave import RecordLeave
 from .reason import REASONS
 from .unicity import RecordUnicity
-
-_SLICE = 500
-
 
 _COLUMNS = {'next_activity': 'activity', 'next_at': 'at'}
 
@@ -41,6 +41,12 @@ class Record(
         TargetReferenceMixin,
         ModelSQL,
         ModelView):
+    """
+    Record: a target inside a scenario.
+
+    A slice is asked before those below it: who leaves does so before the
+    others enter, and the key of unicity is added to the columns of the entry.
+    """
     __name__ = 'marketing.automation.record'
 
     scenario = fields.Many2One(
@@ -152,13 +158,13 @@ class Record(
     @dualmethod
     @ModelView.button
     def block(cls, records):
-        "Let nothing more happen to the records"
+        "Block the records: nothing more happens to them"
         cls.end([r.id for r in records], 'blocked', blocked=True)
 
     @classmethod
     def end(cls, ids, reason, blocked=False):
         """
-        Let nothing more happen to the records for the reason.
+        End the records (ids) for the reason.
 
         What waits is cancelled; ending twice keeps the first reason.
         """
@@ -166,7 +172,7 @@ class Record(
         RecordActivity = pool.get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()
         now = dt.datetime.now().replace(microsecond=0)
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             sub_ids = list(sub_ids)
             cursor.execute(*cls._ending(
                     blocked, ids=sub_ids, reason=reason, now=now))
@@ -203,7 +209,7 @@ class Record(
 
     @classmethod
     def from_uuid(cls, uuid):
-        "Return the id of the record which old links name by its UUID"
+        "Return the id of the record that old links name by its UUID"
         if uuid:
             for record in cls.search([('uuid', '=', uuid)], limit=1):
                 return record.id
@@ -214,7 +220,7 @@ class Record(
         table = RecordActivity.__table__()
         cursor = Transaction().connection.cursor()
         result = {n: dict.fromkeys(map(int, records)) for n in names}
-        for sub_records in grouped_slice(records, _SLICE):
+        for sub_records in grouped_slice(records, SLICE):
             # What comes first is read last
             cursor.execute(*table.select(
                     table.record,

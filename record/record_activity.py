@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Record activity: one step of one record.
+"""
 
 import datetime as dt
 
@@ -17,6 +20,7 @@ from .reason import REASONS
 
 
 class RecordActivity(ModelSQL, ModelView):
+    "Step of a record: an activity with its state and date"
     __name__ = 'marketing.automation.record.activity'
 
     record = fields.Many2One(
@@ -120,7 +124,7 @@ class RecordActivity(ModelSQL, ModelView):
 
     @classmethod
     def _retryable_reasons(cls):
-        "Return the set of the reasons of what is skipped but can be retried"
+        "Return the set of the reasons for which a skipped one can be retried"
         return {'no_party', 'no_address'}
 
     @classmethod
@@ -171,32 +175,50 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def plan(cls, activity, records, at):
         """
-        Plan the activity for the records, given by a query of their ids.
+        Plan the activity for the records.
 
         A record that has it already is left as it is.
+
+        :param records: a query with exactly one column, the id of the table
+            of the records.
+        :param at: when it is due, None if that is not known yet.
         """
-        table = cls.__table__()
         record, = records.columns
-        cls._insert_planned(activity, table.insert(
-                [table.record, table.activity, table.at, table.state,
-                    table.email_opened, table.email_clicked, table.attempts,
-                    table.expire_at, table.test, table.create_uid,
-                    table.create_date],
-                Select([
-                        record, Literal(activity.id), Literal(at),
-                        Literal('waiting'), Literal(False), Literal(False),
-                        Literal(0),
-                        Literal(activity.expires_at(at, dt.datetime.now())),
-                        record.table.test, Literal(0), CurrentTimestamp()],
-                    from_=records.from_, where=records.where),
-                on_conflict=Conflict(
-                    table, indexed_columns=[table.activity, table.record])))
+        cls._insert_planned(activity, {
+                'record': record,
+                'activity': Literal(activity.id),
+                'test': record.table.test,
+                'at': Literal(at),
+                'state': Literal('waiting'),
+                'expire_at': Literal(
+                    activity.expires_at(at, dt.datetime.now())),
+                }, records.from_, records.where)
 
     @classmethod
-    def _insert_planned(cls, activity, query):
-        "Execute the INSERT of what waits for the activity, return the number"
+    def _insert_planned(cls, activity, columns, from_, where):
+        """
+        Insert what waits for the activity and return the number of rows.
+
+        :param columns: a dictionary of the SQL expression by column; those
+            that are alike for all new rows are added.
+        :param from_: the tables of the expressions.
+        :param where: the SQL clause of the rows of these tables.
+        """
+        table = cls.__table__()
+        columns = {
+            **columns,
+            'email_opened': Literal(False),
+            'email_clicked': Literal(False),
+            'attempts': Literal(0),
+            'create_uid': Literal(0),
+            'create_date': CurrentTimestamp(),
+            }
         cursor = Transaction().connection.cursor()
-        cursor.execute(*query)
+        cursor.execute(*table.insert(
+                [getattr(table, n) for n in columns],
+                Select(list(columns.values()), from_=from_, where=where),
+                on_conflict=Conflict(
+                    table, indexed_columns=[table.activity, table.record])))
         return cursor.rowcount
 
     @classmethod
@@ -221,15 +243,15 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     def _spared_activities(cls, reason=None):
         """
-        Return the list of the activities (ids) whose dated record activities
-        outlive the end of the record for the reason, or for any.
+        Return the list of the activities (ids) whose record activities with a
+        date outlive the end of the record for the reason, or for any.
         """
         return []
 
     @classmethod
     @ModelView.button
     def retry(cls, record_activities):
-        "Try again what has failed or had no address"
+        "Retry what has failed or had no address"
         cls._change(
             [r for r in record_activities if r.is_retryable],
             ['failed', 'skipped', 'expired'], {
@@ -244,7 +266,7 @@ class RecordActivity(ModelSQL, ModelView):
     @classmethod
     @ModelView.button
     def cancel(cls, record_activities):
-        "Give up what waits"
+        "Cancel what waits"
         cls._change(record_activities, ['waiting'], {
                 'state': 'cancelled',
                 'reason': 'cancelled',
@@ -254,13 +276,13 @@ class RecordActivity(ModelSQL, ModelView):
     @dualmethod
     @ModelView.button
     def on_email_opened(cls, record_activities):
-        "Apply that the recipients opened the mails"
+        "Apply the event *opened* to the record activities"
         cls.apply_event('email_opened', record_activities)
 
     @dualmethod
     @ModelView.button
     def on_email_clicked(cls, record_activities):
-        "Apply that the recipients clicked a link of the mails"
+        "Apply the event *clicked* to the record activities"
         cls.apply_event('email_clicked', record_activities)
 
     @classmethod

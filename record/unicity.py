@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Let only one of the targets that have the same value enter a scenario.
+Unicity: only one of the targets with the same value enters a scenario.
 
 The value is kept on the record as its key, which is unique per scenario in
 the database: also processes that work at the same time agree.
@@ -16,16 +16,16 @@ from trytond.transaction import Transaction, check_access
 
 from ..common.domain import check_fields
 from ..common.error import raise_as
-from ..common.sql import exists_by_index, opaque_id, values_table
+from ..common.sql import SLICE, exists_by_index, opaque_id, values_table
 from ..exceptions import UnicityError
 from . import key
 
-_SLICE = 500
 # How many fields are proposed
 _PROPOSED = 50
 
 
 class ScenarioUnicity:
+    "Field of which each value enters a scenario only once"
     __slots__ = ()
 
     unicity = fields.Char(
@@ -78,6 +78,7 @@ class ScenarioUnicity:
 
 
 class RecordUnicity:
+    "Key of a record that is unique in its scenario"
     __slots__ = ()
 
     unicity = fields.Char(
@@ -112,7 +113,7 @@ class RecordUnicity:
 
     @classmethod
     def _insert_read(cls, scenario, domain, values):
-        "Insert those whose values have to be read, and compare them"
+        "Insert the records whose values have to be read to be compared"
         Target = Pool().get(scenario.model)
         target = Target.__table__()
         cursor = Transaction().connection.cursor()
@@ -125,7 +126,7 @@ class RecordUnicity:
                     where=cls._enter_where(scenario, target, **values)
                     & target.id.in_(cls._enter_query(
                             scenario, [domain, ('id', '>', last_id)])),
-                    order_by=[target.id.asc], limit=_SLICE))
+                    order_by=[target.id.asc], limit=SLICE))
             ids = [id_ for id_, in cursor]
             if not ids:
                 return count
@@ -192,7 +193,7 @@ class RecordUnicity:
 
     @classmethod
     def taken(cls, scenario, ids):
-        "Return those of the targets (ids) whose value has entered"
+        "Return the targets (ids) whose value has entered"
         if not scenario.unicity:
             return set()
         Target = Pool().get(scenario.model)
@@ -213,7 +214,7 @@ class RecordUnicity:
     @classmethod
     def set_keys(cls, scenario):
         """
-        Compute again the keys of what has entered the scenario.
+        Compute the keys of the records of the scenario again.
 
         If several have the same value, the first that entered has the key.
         """
@@ -237,7 +238,7 @@ class RecordUnicity:
                     where=(table.scenario == scenario.id)
                     & (table.test == Literal(False))
                     & (table.id > last_id),
-                    order_by=[table.id.asc], limit=_SLICE))
+                    order_by=[table.id.asc], limit=SLICE))
             rows = cursor.fetchall()
             if not rows:
                 return

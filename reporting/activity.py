@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Activity, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -13,4 +16,5 @@ class Activity(
         ActivityFigures,
         ActivityCounted,
         metaclass=PoolMeta):
+    "Activity: its figures and counters; their order does not matter"
     __name__ = 'marketing.automation.activity'

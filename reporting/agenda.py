@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What is due when, and what failed and why.
+Agenda and failures: record activities that are planned, or failed.
 """
 
 import datetime as dt
@@ -16,13 +16,12 @@ from trytond.pyson import PYSONEncoder
 from trytond.tools import grouped_slice
 from trytond.wizard import StateAction, StateTransition, Wizard
 
+from ..common.sql import SLICE
 from ..record.reason import REASONS
-
-_SLICE = 500
 
 
 class Group(ModelSQL, ModelView):
-    "How many record activities are alike"
+    "Record activities that are alike"
     __slots__ = ()
 
     activity = fields.Many2One(
@@ -141,7 +140,7 @@ class Failure(Group):
 
 
 class OpenGroup(Wizard):
-    "Open the record activities of the groups"
+    "Wizard that opens the record activities of the groups"
     __name__ = 'marketing.automation.reporting.group.open'
 
     start_state = 'open_'
@@ -154,7 +153,7 @@ class OpenGroup(Wizard):
 
 
 class Retry(Wizard):
-    "Try again all that failed for the same reason"
+    "Wizard that retries all that failed for the same reason"
     __name__ = 'marketing.automation.reporting.failure.retry'
 
     start_state = 'retry'
@@ -166,7 +165,7 @@ class Retry(Wizard):
         self._ids = [
             r.id for f in self.records
             for r in RecordActivity.search(f.domain(), order=[])]
-        for ids in grouped_slice(self._ids, _SLICE):
+        for ids in grouped_slice(self._ids, SLICE):
             RecordActivity.retry(RecordActivity.browse(list(ids)))
         return 'open_'
 

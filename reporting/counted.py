@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What the records and the record activities are counted as.
+Kinds as which records and record activities are counted.
 
 A *kind* is the state, and the names of the events that have happened, each
 followed by a comma.
@@ -21,10 +21,9 @@ from trytond.pool import Pool, PoolMeta
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import cached_query, inline, to_date, write_rows
+from ..common.sql import SLICE, cached_query, inline, to_date, write_rows
 from ..tracking.counter import FOLD
 
-_SLICE = 500
 # The seconds from one count of what is left to the next during a run
 _GAP = 5
 # With a limit PostgreSQL looks for what is uncounted before anything else
@@ -32,7 +31,7 @@ _ALL = 2 ** 31 - 1
 
 
 class _After:
-    "A table whose rows have the values already, a dictionary by name"
+    "Table whose rows have the values already, a dictionary by name"
 
     def __init__(self, Model, table, values):
         self._model = Model
@@ -50,7 +49,7 @@ class _After:
 
 
 class Counted:
-    "A row that knows as what it has been counted"
+    "Model whose rows know the kind as which they were counted"
     __slots__ = ()
     # The name of the column of the subject, also the one of the counter
     _counted_subject = None
@@ -71,12 +70,15 @@ class Counted:
 
     @classmethod
     def kind(cls, table):
-        "Return the SQL of what the row is now, never null"
+        "Return the SQL of the kind of the row now, never null"
         raise NotImplementedError
 
     @classmethod
     def kind_at(cls, table):
-        "Return the SQL of since when it is, null if it does not matter"
+        """
+        Return the SQL of the time since when it is of the kind, null if it
+        does not matter.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -105,7 +107,7 @@ class Counted:
     @classmethod
     def live(cls):
         """
-        Return the list of the queries of what is not counted yet.
+        Return the list of the queries of the rows that are not counted yet.
 
         Their columns are subject, at, kind and number.
         """
@@ -133,7 +135,7 @@ class Counted:
 
     @classmethod
     def fold_counted(cls):
-        "Count at most one slice of what has changed and return how many"
+        "Count at most one slice of the changed rows and return their number"
         cursor = Transaction().connection.cursor()
         cursor.execute(*cls._changed(FOLD))
         rows = cursor.fetchall()
@@ -141,7 +143,7 @@ class Counted:
             return 0
         table = cls.__table__()
         kind, at = cls.kind(table), cls.kind_at(table)
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.update(
                     [table.counted, table.counted_at], [kind, at],
                     where=fields.SQL_OPERATORS['in'](
@@ -151,7 +153,7 @@ class Counted:
 
     @cached_query
     def _changed(cls, limit):
-        "Return the query of what has changed and nobody else counts"
+        "Return the query of the changed rows that nobody else counts"
         database = Transaction().database
         table = cls.__table__()
         query = table.select(
@@ -187,7 +189,7 @@ class Counted:
             return 0
         values = {**values, 'counted': kind, 'counted_at': at}
         count = 0
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             count += write(
                 table, fields.SQL_OPERATORS['in'](
                     table.id, [r[0] for r in sub_rows]), values)
@@ -251,7 +253,7 @@ class Counted:
     def on_delete(cls, records):
         callbacks = super().on_delete(records)
         numbers = Counter()
-        for sub_records in grouped_slice(list(records), _SLICE):
+        for sub_records in grouped_slice(list(records), SLICE):
             ids = [r.id for r in sub_records]
             numbers.subtract(cls._sum_counted(
                     lambda t: fields.SQL_OPERATORS['in'](t.id, ids)))
@@ -307,10 +309,15 @@ class Record(Counted, metaclass=PoolMeta):
         return cls._write_counted(table, where, values, super()._write)
 
     @classmethod
+    def _enter_columns(cls, scenario, target, **values):
+        columns = super()._enter_columns(scenario, target, **values)
+        if not values.get('by_hand'):
+            # They are many: to write them once more would take as long
+            columns['counted'] = Literal('running,')
+        return columns
+
+    @classmethod
     def _insert_entered(cls, scenario, query, last_id):
-        # They are many: to write them once more would take as long
-        query.columns = [*query.columns, query.table.counted]
-        query.values.columns = [*query.values.columns, Literal('running,')]
         count = super()._insert_entered(scenario, query, last_id)
         if count:
             Pool().get('marketing.automation.counter').add(
@@ -320,6 +327,7 @@ class Record(Counted, metaclass=PoolMeta):
 
 
 class RecordActivityCounted(Counted):
+    "Kinds of record activities: the state and the events"
     __slots__ = ()
     _counted_subject = 'activity'
     # When this process has counted what is left, by database
@@ -327,11 +335,15 @@ class RecordActivityCounted(Counted):
 
     @classmethod
     def counted_events(cls):
-        "Return the list of the events: each is a Boolean with its time"
-        return sorted(
-            n for n in dir(cls)
-            if isinstance(getattr(cls, n), fields.Boolean)
-            and isinstance(getattr(cls, f'{n}_at', None), fields.Timestamp))
+        """
+        Return the sorted list of the events with fields of their own.
+
+        The index of what is to be counted needs it while the pool is set up,
+        when there are no names to show yet.
+        """
+        Activity = Pool().get('marketing.automation.activity')
+        events = set().union(*Activity._parent_action_events().values())
+        return sorted(e for e in events if hasattr(cls, f'{e}_at'))
 
     @classmethod
     def kind(cls, table):
@@ -357,20 +369,17 @@ class RecordActivityCounted(Counted):
                 Coalesce(table.ended_at, table.at, table.create_date)))
 
     @classmethod
-    def _insert_planned(cls, activity, query):
-        record = query.values.columns[0]
+    def _insert_planned(cls, activity, columns, from_, where):
         tests = Select(
-            [Literal(1)], from_=query.values.from_,
-            where=query.values.where & (record.table.test == Literal(True)),
-            limit=1)
+            [Literal(1)], from_=from_,
+            where=where & (columns['test'] == Literal(True)), limit=1)
         cursor = Transaction().connection.cursor()
         cursor.execute(*tests)
         if cursor.fetchone():
-            return super()._insert_planned(activity, query)
+            return super()._insert_planned(activity, columns, from_, where)
         # They are many: to write them once more would take as long
-        query.columns = [*query.columns, query.table.counted]
-        query.values.columns = [*query.values.columns, Literal('waiting,')]
-        count = super()._insert_planned(activity, query)
+        columns = {**columns, 'counted': Literal('waiting,')}
+        count = super()._insert_planned(activity, columns, from_, where)
         Pool().get('marketing.automation.counter').add(
             'activity', {(activity.id, None, 'waiting,'): count})
         return count
@@ -387,16 +396,15 @@ class RecordActivityCounted(Counted):
             super()._plan_rows(rows)
 
     @classmethod
-    def _insert_rows(cls, query):
-        names = [c.name for c in query.columns]
-        first = dict(zip(names, query.values[0]))
+    def _insert_rows(cls, names, rows):
+        # They are all alike, see _plan_rows
+        first = dict(zip(names, rows[0]))
         if first['test'] or first['state'] == 'sending':
-            return super()._insert_rows(query)
+            return super()._insert_rows(names, rows)
         kind, at = f"{first['state']},", first['ended_at']
-        table = query.table
-        query.columns = [*query.columns, table.counted, table.counted_at]
-        query.values = [[*row, kind, at] for row in query.values]
-        count = super()._insert_rows(query)
+        count = super()._insert_rows(
+            [*names, 'counted', 'counted_at'],
+            [[*row, kind, at] for row in rows])
         Pool().get('marketing.automation.counter').add(
             'activity', {(first['activity'], to_date(at), kind): count})
         return count
@@ -430,6 +438,7 @@ class RecordActivityCounted(Counted):
 
 
 class ActivityCounted:
+    "Counters of deleted activities"
     __slots__ = ()
 
     @classmethod

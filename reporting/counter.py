@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Counter, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -11,4 +14,8 @@ class Counter(
         CounterLinkReport,
         CounterAnonymous,
         metaclass=PoolMeta):
+    """
+    Counter: links as subjects, and anonymous counts; their order does not
+    matter.
+    """
     __name__ = 'marketing.automation.counter'

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Figures on the forms and in the lists of scenarios and activities.
+"""
 
 from collections import Counter
 
@@ -12,7 +15,7 @@ from .report_activity import _RATES, _count, _rate, _states
 
 
 class Figures:
-    "Show the figures of a reporting model on their subject"
+    "Figures of a reporting model on its subject"
     __slots__ = ()
     _reporting = None
 
@@ -65,6 +68,7 @@ class Figures:
 
 
 class ScenarioFigures(Figures):
+    "Figures on the form of a scenario"
     __slots__ = ()
     _reporting = 'marketing.automation.reporting.scenario'
 
@@ -96,6 +100,7 @@ class ScenarioFigures(Figures):
 
 
 class ActivityFigures(Figures):
+    "Figures of opens and clicks on the form of an activity"
     __slots__ = ()
     _reporting = 'marketing.automation.reporting.activity'
 
@@ -157,6 +162,7 @@ class ActivityFigures(Figures):
 
 
 class RecordActivityFigures:
+    "Index of the record activities for the figures"
     __slots__ = ()
 
     @classmethod
@@ -191,6 +197,7 @@ def _rate_now(name):
 
 
 class ActivityEventFigures:
+    "Figures of the other events on the form of an activity"
     __slots__ = ()
 
     handed_over = _count_now(
@@ -225,6 +232,7 @@ class ActivityEventFigures:
 
 
 class ActivityRawFigures:
+    "Figures on the form of an activity that include the requests of machines"
     __slots__ = ()
 
     _states = {
@@ -272,6 +280,7 @@ _EMAIL = ['record_count', 'email_opened', 'email_clicked']
 
 
 class ScenarioListFigures:
+    "Figures in the list of scenarios"
     __slots__ = ()
 
     progress = fields.Function(

@@ -1,10 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many of the records of a scenario get to each step, and who is where.
+Funnel: how many records get to each step of a scenario, and who is where.
 """
-
-import datetime as dt
 
 from sql import Cast, Literal, Null, Union
 from sql.aggregate import Min
@@ -17,11 +15,11 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction, Wizard
 
-_SLICE = 500
+from ..common.sql import SLICE, to_datetime
 
 
 class Funnel(ModelSQL, ModelView):
-    "The steps of a scenario, with how many have done each"
+    "Step of a scenario, with the number of records that have done it"
     __name__ = 'marketing.automation.reporting.funnel'
 
     scenario = fields.Many2One(
@@ -137,7 +135,7 @@ class Funnel(ModelSQL, ModelView):
         cursor = Transaction().connection.cursor()
         activities = {s.activity.id: s.id for s in steps if s.activity}
         result = dict.fromkeys((s.id for s in steps))
-        for ids in grouped_slice(list(activities), _SLICE):
+        for ids in grouped_slice(list(activities), SLICE):
             cursor.execute(*table.select(
                     table.activity, Min(table.at),
                     where=fields.SQL_OPERATORS['in'](
@@ -146,10 +144,7 @@ class Funnel(ModelSQL, ModelView):
                     & (table.test == Literal(False)),
                     group_by=[table.activity]))
             for activity, at in cursor:
-                if isinstance(at, str):
-                    # SQLite forgets the type
-                    at = dt.datetime.fromisoformat(at)
-                result[activities[activity]] = at
+                result[activities[activity]] = to_datetime(at)
         return result
 
     @classmethod
@@ -166,7 +161,7 @@ class Funnel(ModelSQL, ModelView):
 
 
 class OpenWaiting(Wizard):
-    "Open the records that wait for a step"
+    "Wizard that opens the records that wait for a step"
     __name__ = 'marketing.automation.reporting.funnel.waiting'
 
     start_state = 'open_'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Which kinds count for a figure: one definition, for Python as well as for SQL.
+Conditions of the kinds that count for a figure, for Python as well as for SQL.
 
 A kind is the state, and the names of the events that have happened, each
 followed by a comma.
@@ -14,7 +14,7 @@ __all__ = ['Condition', 'has_event', 'is_kind', 'nothing']
 
 
 class Condition:
-    "A condition on a kind"
+    "Condition on a kind"
     __slots__ = ('_test', 'sql')
 
     def __init__(self, test, sql):

@@ -1,12 +1,11 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-How many times each link was followed, by whom, and on which day.
+Report of links: clicks and people by day.
 
 It is counted when the hits are judged, as these are not kept for ever.
 """
 
-import datetime as dt
 from collections import Counter
 
 from trytond.model import Index, fields
@@ -14,6 +13,7 @@ from trytond.pool import Pool, PoolMeta
 from trytond.transaction import Transaction
 from trytond.wizard import StateAction
 
+from ..common.sql import to_date
 from .kind import is_kind
 from .report import Reporting
 from .state_report import between
@@ -26,6 +26,7 @@ _COUNTS = {
 
 
 class CounterLinkReport:
+    "Counters whose subject is a link"
     __slots__ = ()
 
     link = fields.Many2One(
@@ -111,8 +112,8 @@ class Hit(metaclass=PoolMeta):
     @classmethod
     def _known_people(cls, people, new):
         """
-        Return the list of the record activities and the links of those who
-        have clicked before.
+        Return the list of the record activities and the links that were
+        clicked before.
 
         :param new: the hits (ids) that do not count.
         """
@@ -143,9 +144,7 @@ class Tally(metaclass=PoolMeta):
     def _fold_day(cls, activity, link, at, total):
         super()._fold_day(activity, link, at, total)
         if link:
-            day = (
-                at if isinstance(at, dt.datetime)
-                else dt.datetime.fromisoformat(at)).date()
+            day = to_date(at)
             Pool().get('marketing.automation.link').count_days({
                     (link, day, 'clicks_raw'): total['email_clicked_raw'],
                     (link, day, 'clicks'): total['email_clicked'],
@@ -153,6 +152,7 @@ class Tally(metaclass=PoolMeta):
 
 
 class LinkTracker(Reporting):
+    "Clicks and people of a link per period"
     __name__ = 'marketing.automation.reporting.link'
     _subject = 'link'
     _counts = list(_COUNTS)
@@ -220,6 +220,7 @@ class LinkTracker(Reporting):
 
 
 class OriginsLinkReport:
+    "Hits as origins of the figures of links"
     __slots__ = ()
 
     hits = StateAction('marketing_automation.act_reporting_hit')

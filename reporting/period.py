@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The dates of the reports.
+Periods of the reports, and their context.
 """
 
 import datetime as dt
@@ -67,6 +67,7 @@ def spans(from_date, to_date, period):
 
 
 class Context(ModelView):
+    "Context of the reports: dates and period"
     __name__ = 'marketing.automation.reporting.context'
 
     from_date = fields.Date(

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The figures of the scenarios and of the activities.
+Figures of scenarios and activities: SQL that the reports have in common.
 
 Each figure has one definition here, which the forms, the lists and the
 reports show alike:
@@ -28,13 +28,12 @@ from trytond.tools import grouped_slice
 from trytond.tools.chart import sparkline
 from trytond.transaction import Transaction
 
-from ..common.sql import cached_query
+from ..common.sql import SLICE, cached_query
 from ..common.sql import to_date as to_date_
 from .kind import is_kind
 from .period import PERIODS, get_period, midnight, spans, start
 
 TREND_LENGTH = 10
-_SLICE = 500
 STATES = [
     'waiting', 'sending', 'done', 'skipped', 'cancelled', 'expired', 'failed']
 
@@ -65,7 +64,7 @@ def _times(from_date, to_date):
 
 class Reporting(ModelSQL, ModelView):
     """
-    The figures of a subject per period.
+    Figures of a subject per period.
 
     A subclass gives what is counted with :meth:`_live` and :meth:`_counted`
     and defines its figures with :meth:`_condition`, ``_counts`` and
@@ -88,13 +87,14 @@ class Reporting(ModelSQL, ModelView):
 
     @classmethod
     def _condition(cls, name):
-        "Return the condition of the kinds that count for the name"
+        "Return the condition of the kinds that count for the figure"
         return is_kind(name.removesuffix('_count'))
 
     @classmethod
     def _live(cls):
         """
-        Return the list of the queries of what the counters do not contain.
+        Return the list of the queries of the rows that the counters do not
+        contain.
 
         They have the columns subject, at, kind and number.
         """
@@ -207,7 +207,7 @@ class Reporting(ModelSQL, ModelView):
 
     @classmethod
     def _counts_of(cls, names):
-        "Return the counts which the names, counts and rates, need"
+        "Return the counts that are needed for the names, counts and rates"
         return sorted(
             {n for n in names if n not in cls._rates}.union(
                 *[cls._rates[n] for n in names if n in cls._rates]))
@@ -254,7 +254,7 @@ class Reporting(ModelSQL, ModelView):
         return having
 
     def get_period(self, name):
-        "Return what names the period on an axis"
+        "Return the name of the period on an axis"
         length = {'year': 4, 'month': 7}.get(get_period())
         return self.date.isoformat()[:length] if self.date else ''
 
@@ -275,7 +275,7 @@ class Reporting(ModelSQL, ModelView):
         The number of queries does not depend on the number of ids.
         """
         totals = {n: Counter() for n in cls._counts_of(names)}
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             facts = cls._read_facts(list(sub_ids))
             for name, total in cls._sum_facts(facts, totals).items():
                 totals[name].update(total)
@@ -305,7 +305,7 @@ class Reporting(ModelSQL, ModelView):
             for i in reversed(range(TREND_LENGTH))]
         names = {n: n[:-len('_trend')] for n in names}
         totals = {n: Counter() for n in cls._counts_of(names.values())}
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             facts = cls._read_facts(
                 list(sub_ids), from_date=dates[0], period=period,
                 # Nothing is later than today

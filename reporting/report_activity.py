@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Report of the figures per activity.
+"""
 
 from typing import NamedTuple
 
@@ -13,7 +16,7 @@ from .state_report import ReportingActivityStateReport
 
 
 class _Rate(NamedTuple):
-    "What a rate is called, what it divides by what and who has it"
+    "Rate: its texts, its quotient and its actions"
     string: str
     help: str
     count: str
@@ -77,6 +80,7 @@ def _rate(name, action='activity_action'):
 class ReportingActivity(
         ReportingActivityStateReport,
         Reporting):
+    "Figures of an activity per period"
     __name__ = 'marketing.automation.reporting.activity'
     _subject = 'activity'
     _counts = [

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Report of the figures per scenario.
+"""
 
 from sql.conditionals import Coalesce
 
@@ -15,6 +18,7 @@ from .state_report import ReportingScenarioStateReport
 class ReportingScenario(
         ReportingScenarioStateReport,
         Reporting):
+    "Figures of a scenario per period"
     __name__ = 'marketing.automation.reporting.scenario'
     _subject = 'scenario'
     _counts = ['record_count', 'record_count_blocked']

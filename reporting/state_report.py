@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-What became of the record activities and of the records, by state and date.
+Reports by state: record activities and participants.
 """
 
 import datetime as dt
@@ -50,8 +50,8 @@ def participant(state):
 
 def between(date, *names):
     """
-    Return the domain of what belongs to the period of the date, by the fields
-    of the names: the first that is there tells.
+    Return the domain of the period of the date, by the first of the fields
+    that is set.
     """
     if not date:
         return []
@@ -73,7 +73,7 @@ def between(date, *names):
 
 
 class States(Reporting):
-    "How many are in each state, by the period in which they came into it"
+    "Number in each state, by the period in which it was reached"
     __slots__ = ()
     _counts = ['number']
     # Those which are not dated: they are so now
@@ -129,6 +129,7 @@ class States(Reporting):
 
 
 class Trace(States):
+    "Number of record activities of an activity in each state"
     __name__ = 'marketing.automation.reporting.trace'
     _subject = 'activity'
     _now = ['waiting', 'sending']
@@ -171,6 +172,7 @@ class Trace(States):
 
 
 class Participant(States):
+    "Number of records of a scenario in each state"
     __name__ = 'marketing.automation.reporting.participant'
     _subject = 'scenario'
     _now = ['running']
@@ -230,6 +232,7 @@ class Participant(States):
 
 
 class OriginsStateReport:
+    "Records and record activities as origins of figures"
     __slots__ = ()
 
     start = StateTransition()
@@ -252,6 +255,7 @@ class OriginsStateReport:
 
 
 class ReportingActivityStateReport:
+    "Origins of the figures of activities"
     __slots__ = ()
 
     def origins(self):
@@ -265,6 +269,7 @@ class ReportingActivityStateReport:
 
 
 class ReportingScenarioStateReport:
+    "Origins of the figures of scenarios, and those of participants"
     __slots__ = ()
 
     def origins(self):
@@ -283,6 +288,7 @@ class ReportingScenarioStateReport:
 
 
 class ScenarioStateReport:
+    "Participants of a scenario by state"
     __slots__ = ()
 
     participants_running = fields.Function(

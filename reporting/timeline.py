@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-All that happened to a record, and what is to come, in its order.
+Timeline: all that happened to a record, and what is to come.
 """
 
 from sql import Cast, Literal, Null, Union
@@ -22,6 +22,7 @@ _ENTERED, _STEP, _HIT, _CONSENT, _EVENT, _ENDED = 1, 2, 3, 4, 5, 63
 
 
 class Story(ModelSQL, ModelView):
+    "Line of the timeline of a record or party"
     __name__ = 'marketing.automation.story'
 
     at = fields.DateTime(
@@ -121,7 +122,7 @@ class Story(ModelSQL, ModelView):
 
     @classmethod
     def _events(cls):
-        "Return the names of the events that are dated"
+        "Return the names of the events with a time of their own"
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
         RecordActivity = pool.get('marketing.automation.record.activity')
@@ -132,7 +133,7 @@ class Story(ModelSQL, ModelView):
 
     @classmethod
     def _row(cls, table, number, kind, at, from_=None, where=None, **columns):
-        "Return the query of the rows that the table makes"
+        "Return the query of the rows made of the table"
         def column(name):
             if name in columns:
                 return columns[name].as_(name)
@@ -219,7 +220,7 @@ class Story(ModelSQL, ModelView):
 
 
 class OpenStory(Wizard):
-    "Open the stories of records, or of all records of parties"
+    "Wizard that opens the timelines of records, or of all records of parties"
     __name__ = 'marketing.automation.story.open'
 
     start_state = 'open_'

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Activity: one step of a scenario.
+"""
 
 import datetime as dt
 import json
@@ -16,6 +19,7 @@ from trytond.transaction import (
 
 from ..common.access import Access
 from ..common.error import raise_as
+from ..common.sql import SLICE
 from ..exceptions import ActivityError, ConditionError, DelayError, ParentError
 from ..template.view import PYSONEnvironment
 from .condition import domains, evaluate, self_names
@@ -24,8 +28,6 @@ from .event import ActivityEvent
 from .filter import ActivityFilter
 from .sentence import ActivitySentence
 from .tree import ActivityTree
-
-_SLICE = 500
 
 
 class ActivityDefinition:
@@ -101,7 +103,7 @@ class ActivityDefinition:
                 for id_ in children.pop(parents.pop(), []):
                     ids.append(id_)
                     parents.append(f'{cls.__name__},{id_}')
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 cursor.execute(*table.update(
                         [table.scenario], [scenario],
                         where=fields.SQL_OPERATORS['in'](
@@ -371,8 +373,9 @@ class Activity(
         ActivityEvent, ActivityDefinition,
         DeactivableMixin, ModelSQL, ModelView):
     """
-    Activity of a scenario: what is done, when, and after what.
+    Activity of a scenario: its action, its delay, and its parent.
 
-    The parts are asked from the left to the right.
+    A slice is asked before those to its right: the tree sets the order of the
+    list, the event and the filter check what the definition has stored.
     """
     __name__ = 'marketing.automation.activity'

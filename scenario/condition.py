@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The conditions of the activities: statements in PYSON.
+Conditions of activities: statements in PYSON.
 """
 
 import functools
@@ -25,7 +25,7 @@ _COMPARISONS = {
 
 
 def evaluate(source, context):
-    "Return what the encoded PYSON results in"
+    "Return the value of the encoded PYSON"
     return _evaluate(_parse(source), PYSONDecoder(context).object_hook)
 
 
@@ -36,7 +36,7 @@ def _parse(source):
 
 
 def _evaluate(pyson, hook):
-    "Return what the decoder with the hook makes of the parsed PYSON"
+    "Return the value of the parsed PYSON by the decoder with the hook"
     if isinstance(pyson, dict):
         return hook({k: _evaluate(v, hook) for k, v in pyson.items()})
     if isinstance(pyson, list):
@@ -65,13 +65,13 @@ def self_names(pyson):
 
 
 class _Unknown(Exception):
-    "A database does not know it, or not for sure the same"
+    "A part that a database can not decide, or not surely alike"
 
 
 def domains(source, Model):
     """
-    Return the domain of the records that fulfill the encoded condition and
-    the one of those that do not.
+    Return the domain of the records that fulfill the encoded condition and the
+    one of those that do not.
 
     It returns None unless a search finds for sure what evaluate tells.
     """

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The picture of a scenario: a box for each activity, an arrow for its event.
+Diagram of a scenario: a box for each activity, an arrow for its event.
 """
 
 import zipfile
@@ -22,6 +22,7 @@ _COUNTS = ['waiting_count', 'done_count', 'failed_count']
 
 
 class ScenarioDiagram:
+    "Diagram of a scenario, on its form and as a file"
     __slots__ = ()
 
     diagram = fields.Function(
@@ -78,6 +79,7 @@ class ScenarioDiagram:
 
 
 class ActivityDiagram:
+    "Box and arrow of an activity"
     __slots__ = ()
 
     @classmethod
@@ -131,6 +133,7 @@ class ActivityDiagram:
 
 
 class Diagram(Report):
+    "Report of the diagrams of scenarios"
     __name__ = 'marketing.automation.scenario.diagram'
 
     @classmethod

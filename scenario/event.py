@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The events of its parent for which an activity waits.
+Event of its parent for which an activity waits.
 """
 
 from sql.operators import Concat
@@ -12,9 +12,8 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
+from ..common.sql import SLICE
 from ..exceptions import ActivityError
-
-_SLICE = 500
 
 
 class ActivityEvent:
@@ -43,7 +42,7 @@ class ActivityEvent:
         cursor = Transaction().connection.cursor()
         table, parent = cls.__table__(), cls.__table__()
         actions, ons = {}, {}
-        for sub_activities in grouped_slice(activities, _SLICE):
+        for sub_activities in grouped_slice(activities, SLICE):
             cursor.execute(*table.join(
                     parent, 'LEFT', condition=table.parent == Concat(
                         f'{cls.__name__},', parent.id)).select(

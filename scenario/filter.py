@@ -1,25 +1,24 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The filter of an activity: which of the records it is executed for.
+Filter of an activity: the domain of the records it is executed for.
 
 The filters of the parents count too, until one starts anew.
 """
 
-
 from trytond.model import ModelView, fields
 from trytond.pool import Pool
 from trytond.pyson import Eval, PYSONEncoder
-from trytond.transaction import check_access
 from trytond.wizard import StateAction, Wizard
 
-from ..common.domain import check_fields, decode, describe
+from ..common.domain import check_fields, check_search, decode, describe
 from ..common.error import raise_as
 from ..common.transaction import is_database, is_transient
 from ..exceptions import DomainError
 
 
 class ActivityFilter:
+    "Domain of an activity, applied with those of its parents"
     __slots__ = ()
 
     domain = fields.Char(
@@ -94,7 +93,10 @@ class ActivityFilter:
         return [decode(a.domain) for a in self._filters() if a.domain]
 
     def applied_domains(self):
-        "Return the list of the domains that count, with the scenario's"
+        """
+        Return the list of the domains that count, the one of the scenario
+        included.
+        """
         domains = self.filter_domains()
         if not any(a.domain_alone for a in self._filters()):
             domains.insert(0, self.root.decode_domain())
@@ -131,13 +133,7 @@ class ActivityFilter:
                 activity._check_domain()
 
     def _check_domain(self):
-        Target = Pool().get(self.root.model)
-        domain = decode(self.domain)
-        fields.domain_validate(domain)
-        # Tryton validates without checking the access of the user
-        with check_access():
-            check_fields(Target, domain)
-            Target.search(domain, limit=1, order=[])
+        check_search(Pool().get(self.root.model), decode(self.domain))
 
     # Open
 
@@ -149,7 +145,7 @@ class ActivityFilter:
 
 
 class OpenFiltered(Wizard):
-    "Open the records that match the applied filter of an activity"
+    "Wizard that opens the records that match the applied filter"
     __name__ = 'marketing.automation.activity.open_filtered'
 
     start_state = 'open_'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-When, and for whom, an activity is executed, in one sentence.
+Sentence that says when, and for which records, an activity is executed.
 
 Each sentence is one message, because other languages order its words in
 another way; what limits it is a message around the sentence.
@@ -25,8 +25,8 @@ _UNITS = [
 
 def duration(delay):
     """
-    Return the words of a time, like "1 day 12 hours", in the language of the
-    context.
+    Return the text of a duration, like "1 day 12 hours", in the language of
+    the context.
     """
     words = []
     if not delay % dt.timedelta(weeks=1):
@@ -44,6 +44,7 @@ def duration(delay):
 
 
 class ActivitySentence:
+    "Sentence about the execution of an activity"
     __slots__ = ()
 
     sentence = fields.Function(
@@ -64,7 +65,7 @@ class ActivitySentence:
     @classmethod
     def _sentence_events(cls):
         """
-        Return a dictionary of the message of each event.
+        Return a dictionary of the message by event.
 
         It is the id of the one without delay; with the suffixes `_delay` and
         `_not` it is the one after a delay and the one of the absence of the
@@ -95,8 +96,8 @@ class ActivitySentence:
 
     def _sentence_start(self):
         """
-        Return the message (id) that says after what the activity is executed
-        and the dictionary of its variables.
+        Return the message (id) about the start of the execution and the
+        dictionary of its variables.
         """
         words = self._sentence_words()
         if self.date_field:
@@ -129,8 +130,8 @@ class ActivitySentence:
 
     def _sentence_limits(self):
         """
-        Return the list of the messages (ids) that say when the activity is
-        not executed nevertheless, with the dictionary of their variables.
+        Return the list of the messages (ids) about what limits the execution,
+        with the dictionary of their variables.
 
         Each has the variable `sentence` for what is around it.
         """
@@ -152,7 +153,7 @@ class ActivitySentence:
         return limits
 
     def _sentence_times(self):
-        "Return the words of the own sending times, None without any"
+        "Return the text of the own sending times, None without any"
         if (self.action not in self._window_actions()
                 or self.window != 'own'):
             return

@@ -1,8 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Draw trees of boxes as SVG: by Graphviz or, without its program, by a layout
-of our own.
+SVG of a tree of boxes: by Graphviz or, without its program, by a layout of our
+own.
 
 It knows no model: a box has lines of text and a style, and an arrow from its
 parent with lines of text.

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The whole tree of a scenario as one list.
+Tree of a scenario as one ordered list.
 
 The sequence of an activity is its place in that list, each activity before
 those which follow it.  Whoever changes a sequence changes the order among the
@@ -9,6 +9,7 @@ siblings, the places of the others are counted again.
 """
 
 from collections import Counter, defaultdict
+from contextlib import nullcontext
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
@@ -19,8 +20,8 @@ from trytond.transaction import Transaction, inactive_records
 from trytond.wizard import StateTransition, Wizard
 
 from ..common.orm import clear_cache
+from ..common.sql import SLICE
 
-_SLICE = 500
 _SCENARIO = 'marketing.automation.scenario'
 # Clients collapse spaces but not these
 _INDENT = '\u2003'
@@ -28,6 +29,7 @@ _ARROW = '\u21b3\u2002'
 
 
 class ScenarioTree:
+    "Activities of a scenario in the order of the tree"
     __slots__ = ()
 
     steps = fields.Function(
@@ -41,13 +43,32 @@ class ScenarioTree:
             "parent."),
         'get_steps', setter='set_steps')
 
+    def walk(self, inactive=False):
+        """
+        Return the activities of the tree, each before those that follow it.
+
+        :param inactive: whether also the deactivated activities, and what
+            follows them, are returned.
+        """
+        Activity = Pool().get('marketing.automation.activity')
+        children = defaultdict(list)
+        with inactive_records() if inactive else nullcontext():
+            for activity in Activity.search([('scenario', '=', self.id)]):
+                children[str(activity.parent)].append(activity)
+        ids, left = [], children[str(self)][::-1]
+        while left:
+            activity = left.pop()
+            ids.append(activity.id)
+            left += children[str(activity)][::-1]
+        return Activity.browse(ids)
+
     @classmethod
     def get_steps(cls, scenarios, name):
         Activity = Pool().get('marketing.automation.activity')
         steps = {s.id: [] for s in scenarios}
         # What is deactivated may have something below
         with inactive_records():
-            for sub_scenarios in grouped_slice(scenarios, _SLICE):
+            for sub_scenarios in grouped_slice(scenarios, SLICE):
                 for activity in Activity.search([
                             ('scenario', 'in', [s.id for s in sub_scenarios]),
                             ]):
@@ -64,6 +85,7 @@ class ScenarioTree:
 
 
 class ActivityTree:
+    "Place of an activity in the tree"
     __slots__ = ()
 
     sequence = fields.Integer(
@@ -226,7 +248,7 @@ class ActivityTree:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         children = defaultdict(list)
-        for sub_ids in grouped_slice(sorted(scenarios), _SLICE):
+        for sub_ids in grouped_slice(sorted(scenarios), SLICE):
             cursor.execute(*table.select(
                     table.id, table.parent, table.sequence, table.scenario,
                     where=fields.SQL_OPERATORS['in'](
@@ -298,7 +320,7 @@ class ActivityTree:
 
 class AddChild(Wizard):
     """
-    Add an activity below another one.
+    Wizard that adds an activity below another one.
 
     At the end of a wizard, clients read again also the form around a list.
     """
@@ -313,7 +335,7 @@ class AddChild(Wizard):
 
 
 class AddSibling(Wizard):
-    "Add an activity after another one"
+    "Wizard that adds an activity after another one"
     __name__ = 'marketing.automation.activity.add_sibling'
 
     start_state = 'add'

@@ -177,7 +177,8 @@ class StatementsTestCase(unittest.TestCase):
             RecordActivity.store(
                 dict.fromkeys(parcels, done()), now, number)
             activity.log_send_email(parcels)
-        RecordActivity.follow(activity, number or list(decided))
+        RecordActivity.follow(
+            activity, ids=None if number else list(decided), claim=number)
 
     @with_transaction()
     def test_enter(self):
@@ -360,7 +361,7 @@ class StatementsTestCase(unittest.TestCase):
         RecordActivity.store(
             dict.fromkeys(ids, done()), dt.datetime.now(), 1)
         RecordActivity.follow(
-            pool.get('marketing.automation.activity')(activity), 1)
+            pool.get('marketing.automation.activity')(activity), claim=1)
         return ids
 
     def hit(self, kind, ids, user_agent="Firefox"):

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Count what happened with the mails that do not tell of which recipient.
+Anonymous counts: opens and clicks of mails without the recipient.
 """
 
 import datetime as dt
@@ -17,23 +17,22 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import to_date
+from ..common.sql import SLICE, to_date
 from . import bot_rule
 from .user_agent import agent_family
 
-_SLICE = 500
 _COUNTS = [
     'email_opened', 'email_clicked', 'email_opened_raw', 'email_clicked_raw']
 
 
 def _kind(name):
-    "Return as what it is counted"
+    "Return the kind of the counter"
     return f'tally,{name},'
 
 
 class _Recent:
     """
-    The requests of the last minute, known by a digest that nobody else can
+    Requests of the last minute, known by a digest that nobody else can
     compute.
 
     It is the memory of this process: nothing of it is stored.
@@ -63,8 +62,7 @@ class _Recent:
 
 class Tally(ModelSQL):
     """
-    How many times the mails of an activity were opened and its links clicked
-    on a day.
+    Number of opens and clicks of the mails of an activity on a day.
 
     A request adds a row, which is folded later into the one of the day.
     """
@@ -144,7 +142,7 @@ class Tally(ModelSQL):
             cursor.execute(*table.select(
                     table.id, *[getattr(table, n) for n in names],
                     where=~table.folded,
-                    order_by=[table.id], limit=_SLICE))
+                    order_by=[table.id], limit=SLICE))
             rows = cursor.fetchall()
             if not rows:
                 break
@@ -162,7 +160,7 @@ class Tally(ModelSQL):
                 cls._fold_day(activity, link, at, total)
             Link.count_clicks(raw, clicks)
             Counters.add('activity', numbers)
-            for sub_rows in grouped_slice(rows, _SLICE):
+            for sub_rows in grouped_slice(rows, SLICE):
                 cursor.execute(*table.delete(
                         where=fields.SQL_OPERATORS['in'](
                             table.id, [r[0] for r in sub_rows])))
@@ -218,6 +216,7 @@ class Tally(ModelSQL):
 
 
 class RecordActivityAnonymous:
+    "Reaction on the anonymous counts"
     __slots__ = ()
 
     @classmethod

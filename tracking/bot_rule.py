@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Human or machine: the rules that judge the hits.
+Bot rules: human or machine, for each hit.
 
 A rule is a function of the case and of the limits that returns a verdict and
 its reason, or None if it can not tell.  The first rule that can decides; a
@@ -25,6 +25,7 @@ _IMAGE_PROXIES = {'gmail', 'yahoo'}
 
 
 class Limits(NamedTuple):
+    "Limits of the rules, as configured"
     # A hit within these seconds of the delivery, 0 for none
     seconds: float = 2
     # As many different links of one mail, 0 for any number
@@ -34,7 +35,7 @@ class Limits(NamedTuple):
 
 
 class Case(NamedTuple):
-    "What the rules know of a hit"
+    "Facts of a hit on which the rules depend"
     kind: str
     at: dt.datetime
     agent: Optional[str]
@@ -45,7 +46,7 @@ class Case(NamedTuple):
 
 
 class Event(NamedTuple):
-    "A hit among those of the same mail"
+    "Hit among those of the same mail"
     id: int
     at: dt.datetime
     # None for an open
@@ -53,7 +54,7 @@ class Event(NamedTuple):
 
 
 def by_agent(case, limits):
-    "It says that it is one"
+    "The program says that it is a machine"
     if case.agent in _MACHINES:
         return MACHINE, 'agent'
 
@@ -61,7 +62,7 @@ def by_agent(case, limits):
 def by_prefetch(case, limits):
     """
     Gmail loads the images of a mail that arrives while it is open on the
-    screen: https://www.sparkpost.com/blog/gmail-prefetching-images/
+    screen: https://www.sparkpost.com/blog/gmail-prefetching-images/.
     """
     if case.kind == 'open' and case.agent == 'gmail prefetch':
         return MACHINE, 'prefetch'
@@ -69,8 +70,8 @@ def by_prefetch(case, limits):
 
 def by_speed(case, limits):
     """
-    It comes before the delivery is over, or so soon after it that nobody can
-    have read anything.
+    The hit comes before the delivery is over, or so soon after it that nobody
+    can have read anything.
     """
     if not (case.delivered_at and limits.seconds):
         return
@@ -81,7 +82,7 @@ def by_speed(case, limits):
 
 
 def by_burst(case, limits):
-    "It follows several different links of the mail at once"
+    "The hit is one of several different links of the mail at once"
     if limits.links and case.links >= limits.links:
         return MACHINE, 'burst'
 
@@ -96,7 +97,7 @@ def by_privacy_proxy(case, limits):
 
 
 def by_image_proxy(case, limits):
-    "It is the proxy of a person who opens the mail"
+    "The program is the proxy of a person who opens the mail"
     if case.kind == 'open' and case.agent in _IMAGE_PROXIES:
         return HUMAN, 'image_proxy'
 
@@ -112,7 +113,9 @@ RULES = [
 
 
 def classify(case, limits=Limits(), rules=RULES):
-    "Return the verdict on the case and its reason (or None)"
+    """
+    Return the classification of the case: the verdict and its reason (or None)
+    """
     for rule in rules:
         if verdict := rule(case, limits):
             return verdict

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Count the records and the record activities once, not at each look.
+Counters of records and record activities, by day.
 
 Each row keeps as what it has been counted.  Those which are something else
 now are found by an index that contains nothing else, whoever has changed
@@ -21,14 +21,13 @@ from trytond.transaction import Transaction
 from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 from ..common.error import error_location
-from ..common.sql import to_date
+from ..common.sql import SLICE, to_date
 from ..common.transaction import is_transient, run_with_retry
 
 __all__ = ['Counter', 'FOLD']
 
 logger = logging.getLogger(__name__)
 
-_SLICE = 500
 # The number of rows that are counted in one transaction
 FOLD = 2000
 # How many new counters are left before they are merged
@@ -45,7 +44,7 @@ def _levels(day):
 
 class Counter(ModelSQL):
     """
-    How many are of a kind.
+    Number of a kind, for a subject and a level.
 
     To count adds rows and changes none, so that nobody waits for another;
     the rows of the same are merged later.  A kind without a date is only in
@@ -91,7 +90,7 @@ class Counter(ModelSQL):
 
     @classmethod
     def subjects(cls):
-        "Return the list of the names of what is counted for"
+        "Return the list of the names of the columns of the subjects"
         return ['scenario', 'activity']
 
     @classmethod
@@ -105,7 +104,10 @@ class Counter(ModelSQL):
 
     @classmethod
     def _folded(cls):
-        "Return the list of the models whose rows know as what they count"
+        """
+        Return the list of the models whose rows know the kind as which they
+        were counted.
+        """
         return [m for m in cls.sources() if 'counted' in m._fields]
 
     # Add
@@ -133,7 +135,7 @@ class Counter(ModelSQL):
             if number:
                 ids = [id_ if s == subject else None for s in subjects]
                 rows.append([*ids, level, date, kind, number, merged, 0])
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.insert(
                     [*[getattr(table, s) for s in subjects],
                         table.level, table.date, table.kind, table.number,
@@ -142,10 +144,10 @@ class Counter(ModelSQL):
 
     @classmethod
     def forget(cls, subject, ids):
-        "Delete what belongs to the subjects (ids), which are deleted"
+        "Delete the counters of the subjects (ids), which are deleted"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_ids in grouped_slice(ids, _SLICE):
+        for sub_ids in grouped_slice(ids, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         getattr(table, subject), list(sub_ids))))
@@ -192,7 +194,7 @@ class Counter(ModelSQL):
         numbers = _Counter()
         for _, key, number in rows:
             numbers[key] += number
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         table.id, [id_ for id_, _, _ in sub_rows])))
@@ -206,7 +208,7 @@ class Counter(ModelSQL):
         found = []
         for subject in cls.subjects():
             ids = sorted({key[1] for key in keys if key[0] == subject})
-            for sub_ids in grouped_slice(ids, _SLICE):
+            for sub_ids in grouped_slice(ids, SLICE):
                 sub_ids = list(sub_ids)
 
                 def where(table):
@@ -292,6 +294,7 @@ class VerifyResult(ModelView):
 
 
 class Verify(Wizard):
+    "Wizard that verifies the counters"
     __name__ = 'marketing.automation.counter.verify'
 
     start_state = 'verify'

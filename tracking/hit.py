@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"What happens on the public URLs"
+"""
+Hits: requests of the public URLs.
+"""
 
 import datetime as dt
 import time
@@ -18,12 +20,12 @@ from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
 from ..common.orm import clear_cache
-from ..common.sql import cached_query, in_keys, scalar_subquery, values_table
+from ..common.sql import (
+    SLICE, cached_query, in_keys, scalar_subquery, values_table)
 from . import bot_rule
 from .retention import HitRetention
 from .user_agent import address_part, agent_family
 
-_SLICE = 500
 # How long a hit waits for the end of a delivery to be judged
 _PATIENCE = dt.timedelta(days=1)
 # How often the same hit is kept
@@ -39,8 +41,8 @@ def _option(name, default):
 
 def quarantine():
     """
-    Return how long a hit is kept back: the ones that follow are needed to
-    judge it.
+    Return the time for which a hit is kept back: the hits that follow are
+    needed to classify it.
     """
     return dt.timedelta(seconds=_option('quarantine', 10))
 
@@ -54,15 +56,15 @@ def limits():
 
 
 class Row(NamedTuple):
-    "A hit without its record"
+    "Columns of a hit"
     id: int
     kind: str
     record_activity: int
     link: Optional[int]
     at: dt.datetime
     agent: Optional[str]
-    # The one before, if it is judged again
-    bot_rule: Optional[str]
+    # The one before, if it is classified again
+    verdict: Optional[str]
 
 
 class Hit(
@@ -175,9 +177,9 @@ class Hit(
 
     @classmethod
     def _rec_names(cls, Model, ids):
-        "Return the names of those that still exist by id"
+        "Return the names of the records that still exist, by id"
         names = {}
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             with inactive_records():
                 records = Model.search(
                     [('id', 'in', list(sub_ids))], order=[])
@@ -304,14 +306,14 @@ class Hit(
     @ModelView.button
     def judge(cls, hits):
         """
-        Judge again the hits that have not been found human.
+        Classify again the hits that have not been found human.
 
         Those that are now have their effect.  What a human did stays: its
         effect can not be undone.
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         table = cls.__table__()
-        for sub_hits in grouped_slice(hits, _SLICE):
+        for sub_hits in grouped_slice(hits, SLICE):
             rows = cls._rows(table, (
                     table.applied
                     & fields.SQL_OPERATORS['in'](
@@ -323,13 +325,13 @@ class Hit(
 
     @classmethod
     def _rules(cls):
-        "Return the list of the rules that judge, the first one wins"
+        "Return the list of the rules that classify, the first one wins"
         return list(bot_rule.RULES)
 
     @classmethod
     def apply_classification(cls, rows):
         """
-        Judge the rows and return those of humans.
+        Classify the rows and return those of humans.
 
         The number of queries does not depend on the number of rows (up to
         some hundreds).

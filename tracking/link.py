@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+Links: the targets of clicks, one for each activity and URL.
+"""
 
 import functools
 import hashlib
@@ -17,11 +20,10 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
-from ..common.sql import values_table
+from ..common.sql import SLICE, values_table
 
 _SEPARATOR = '\0'
 
-_SLICE = 500
 
 # What stands for a value in a URL
 _PLACE = '\N{HORIZONTAL ELLIPSIS}'
@@ -29,7 +31,7 @@ _PLACE = '\N{HORIZONTAL ELLIPSIS}'
 
 @functools.lru_cache(maxsize=1024)
 def _web_url(url):
-    "Return the URL as a browser needs it or None if it can not be followed"
+    "Return the URL as a browser needs it, None if it can not be followed"
     try:
         url = iri_to_uri(url)
         parts = urllib.parse.urlsplit(url)
@@ -41,6 +43,7 @@ def _web_url(url):
 
 
 class Link(ModelSQL, ModelView):
+    "Target of the clicks in the mails of an activity"
     __name__ = 'marketing.automation.link'
     _rec_name = 'url'
 
@@ -157,7 +160,7 @@ class Link(ModelSQL, ModelView):
         table = cls.__table__()
         in_ = fields.SQL_OPERATORS['in']
         found = {}
-        for sub_keys in grouped_slice(list(keys), _SLICE):
+        for sub_keys in grouped_slice(list(keys), SLICE):
             sub_keys = set(sub_keys)
             activities, digests = map(set, zip(*sub_keys))
             cursor.execute(*table.select(
@@ -175,7 +178,7 @@ class Link(ModelSQL, ModelView):
         transaction = Transaction()
         cursor = transaction.connection.cursor()
         table = cls.__table__()
-        for sub_rows in grouped_slice(rows, _SLICE):
+        for sub_rows in grouped_slice(rows, SLICE):
             cursor.execute(*table.insert(
                     [table.create_uid, table.create_date,
                         table.activity, table.digest, table.url],

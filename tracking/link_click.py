@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The event that a certain link of a mail is clicked.
+Event *a certain link clicked*.
 """
 
 import functools
@@ -19,13 +19,12 @@ from trytond.pyson import Eval
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction, inactive_records
 
-from ..common.sql import values_table
+from ..common.sql import SLICE, values_table
 from ..exceptions import ActivityError
 
 __all__ = ['links_of', 'pattern']
 
 LINK_CLICKED = 'email_link_clicked'
-_SLICE = 500
 # What Genshi replaces
 _EXPRESSION = re.compile(r'\$\$|\$\{[^}]*\}|\$[A-Za-z_][\w.]*')
 
@@ -78,6 +77,7 @@ def pattern(href):
 
 
 class Activity(metaclass=PoolMeta):
+    "Event of an activity about a certain link of its parent"
     __name__ = 'marketing.automation.activity'
 
     event_link = fields.Char(
@@ -223,6 +223,7 @@ class Activity(metaclass=PoolMeta):
 
 
 class RecordActivityLinkClick:
+    "Clicks on certain links as events"
     __slots__ = ()
 
     @classmethod
@@ -281,7 +282,7 @@ class RecordActivityLinkClick:
 
 class Click(ModelSQL):
     """
-    The first click of a human on each link of a mail.
+    First click of a human on each link of a mail.
 
     The hits tell more but are not kept for ever.
     """
@@ -322,7 +323,7 @@ class Click(ModelSQL):
                 [('id', 'in', sorted({link for _, link in times}))],
                 order=[])}
         new = {}
-        for keys in grouped_slice(sorted(times), _SLICE):
+        for keys in grouped_slice(sorted(times), SLICE):
             keys = {k for k in keys if k[1] in links}
             if not keys:
                 continue

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Who is tracked, and how much.
+Tracking: individually, anonymously or not at all.
 """
 
 from collections import defaultdict
@@ -12,9 +12,7 @@ from trytond.tools import grouped_slice
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
-from ..common.sql import scalar_subquery
-
-_SLICE = 500
+from ..common.sql import SLICE, scalar_subquery
 
 
 class Scenario(metaclass=PoolMeta):
@@ -64,6 +62,7 @@ class Scenario(metaclass=PoolMeta):
 
 
 class RecordActivityPrivacy:
+    "Hits of recipients who are not tracked any more"
     __slots__ = ()
 
     @classmethod
@@ -73,13 +72,16 @@ class RecordActivityPrivacy:
 
     @classmethod
     def _drop_untracked(cls, rows):
-        "Delete the hits of whom is not tracked any more, return the others"
+        """
+        Delete the hits of recipients who are not tracked any more, return the
+        others.
+        """
         Hit = Pool().get('marketing.automation.hit')
         untracked = cls._untracked({r.record_activity for r in rows})
         dropped = [r.id for r in rows if r.record_activity in untracked]
         table = Hit.__table__()
         cursor = Transaction().connection.cursor()
-        for sub_ids in grouped_slice(dropped, _SLICE):
+        for sub_ids in grouped_slice(dropped, SLICE):
             cursor.execute(*table.delete(
                     where=fields.SQL_OPERATORS['in'](
                         table.id, list(sub_ids))))
@@ -97,7 +99,7 @@ class RecordActivityPrivacy:
         record = Record.__table__()
         scenario = Scenario.__table__()
         untracked, targets = set(), defaultdict(lambda: defaultdict(list))
-        for sub_ids in grouped_slice(sorted(ids), _SLICE):
+        for sub_ids in grouped_slice(sorted(ids), SLICE):
             is_record = record.id == table.record
             rows = table.select(
                 table.id,
@@ -122,7 +124,7 @@ class RecordActivityPrivacy:
             except KeyError:
                 # The module of the model is not active any more
                 continue
-            for sub_targets in grouped_slice(sorted(by_target), _SLICE):
+            for sub_targets in grouped_slice(sorted(by_target), SLICE):
                 with inactive_records():
                     found = Target.search([
                             ('id', 'in', list(sub_targets)),

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Hits on the public URLs become events of record activities.
+Reaction on hits: they become events of record activities.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from trytond.model import fields
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-_SLICE = 500
+from ..common.sql import SLICE
 
 
 class RecordActivityReaction:
@@ -24,12 +24,12 @@ class RecordActivityReaction:
     def _react_hits(cls):
         "Apply the hits on the public URLs that have not been yet"
         Hit = Pool().get('marketing.automation.hit')
-        while rows := Hit.pending(limit=_SLICE):
+        while rows := Hit.pending(limit=SLICE):
             cls.apply_hits(rows)
 
     @classmethod
     def apply_hits(cls, rows):
-        "Judge the rows of hits and apply those of humans"
+        "Classify the rows of hits and apply those of humans"
         Hit = Pool().get('marketing.automation.hit')
         cls._note_raw(rows)
         cls.apply_events([
@@ -38,7 +38,7 @@ class RecordActivityReaction:
 
     @classmethod
     def _note_raw(cls, rows):
-        "Note what happened, whoever it was"
+        "Note the requests on the record activities, also those of machines"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
         ids = defaultdict(set)

@@ -1,5 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
+"""
+RecordActivity, as this room extends it.
+"""
 
 from trytond.pool import PoolMeta
 
@@ -15,4 +18,9 @@ class RecordActivity(
         RecordActivityPrivacy,
         RecordActivityReaction,
         metaclass=PoolMeta):
+    """
+    Record activity: hits, the events they become, and the anonymous counts.
+
+    The privacy drops hits before the reaction applies them.
+    """
     __name__ = 'marketing.automation.record.activity'

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Remove what is kept long enough.
+Retention: what is removed, and after which time.
 
 The figures are those of the record activities, so they stay as they are, and
 their counters are verified.
@@ -25,6 +25,7 @@ def _before(name, default=None):
 
 
 class HitRetention:
+    "Removal of old hits and logged e-mails"
     __slots__ = ()
 
     @classmethod

@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The keys that sign the links"
+"""
+Secrets: the keys that sign the links.
+"""
 
 import datetime as dt
 import secrets
@@ -15,6 +17,7 @@ from trytond.wizard import Button, StateTransition, StateView, Wizard
 
 
 class Secret(ModelSQL):
+    "Key of the tokens in the public URLs"
     __name__ = 'marketing.automation.secret'
 
     number = fields.Integer("Number", required=True, readonly=True)

@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The public URLs of a mail and what happens on them"
+"""
+Public URLs of messages, and their tokens.
+"""
 
 import base64
 import encodings.idna

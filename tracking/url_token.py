@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Tokens that tell nothing, can not be forged and are short enough for a URL.
+Tokens of public URLs: opaque, authentic and short.
 
 A token is ``base64url(key number | tag | ciphertext)``.  It is sealed in the
 way of SIV (:rfc:`5297`): the tag authenticates the kind and the payload, and
@@ -132,7 +132,9 @@ def decode(keys, kind, token):
 
 
 def decode_text(keys, kind, token, count):
-    "Return so many numbers and the text of the token or None (see unseal)"
+    """
+    Return so many numbers and the text of the token, None if it is not genuine
+    """
     payload = _decode(keys, kind, token, _TEXT_TOKEN)
     if payload is None:
         return None

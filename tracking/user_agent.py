@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"What is kept of the one who makes a request"
+"""
+User agents and IP addresses: the part that is kept of them.
+"""
 
 import functools
 import ipaddress
@@ -46,7 +48,7 @@ _BROWSERS = _compile([
 
 
 def agent_family(user_agent):
-    "Return one or two words for the user agent: all that is kept of it"
+    "Return the family of the user agent, in one or two words"
     return _family((user_agent or '')[:_MAX_LENGTH].strip())
 
 

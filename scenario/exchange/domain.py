@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The records in a domain, known by what they are called instead of by their id.
+Domains in the exchange format: records by name or XML id instead of id.
 """
 
 import json
@@ -42,6 +42,7 @@ def read_domain(document, find):
 
 
 class _Writer:
+    "Domain with its records as documents"
 
     def __init__(self, reference):
         self.reference = reference
@@ -83,7 +84,7 @@ class _Writer:
 
 
 def _target(Model, path, reference=None):
-    "Return the model of the records that the last field of the path is about"
+    "Return the model of the records to which the last field of the path leads"
     for name in path.split('.'):
         if not Model or name not in Model._fields:
             return

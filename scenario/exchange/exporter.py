@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Make the document of a scenario.
+Exporter: from the records of a scenario to its document.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ _ALWAYS = {
 
 
 class Exporter:
-    "Make the document of a scenario"
+    "Export of one scenario"
 
     def __init__(self):
         self.languages = languages()

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Which fields are exchanged, and what both directions have in common.
+Fields that are exchanged, and what export and import have in common.
 """
 
 from trytond.i18n import gettext

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The text of an exchanged scenario and its simple values.
+Format of exchanged scenarios: JSON, and the values of simple fields.
 """
 
 import base64
@@ -28,7 +28,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 
 class FormatError(ValueError):
     """
-    The text can not be read.
+    Error of a text that can not be read.
 
     :ivar code: the end of the name of the message that explains it.
     :ivar words: the variables of the message.
@@ -115,7 +115,7 @@ def _check_format(document):
 
 
 def file_name(name):
-    "Return the name, without extension, of the file of what is called so"
+    "Return the file name, without extension, for the name of a scenario"
     name = ' '.join(_UNSAFE.sub(' ', name or '').split()).strip(' .')
     # Most file systems have room for 255 bytes
     return name.encode()[:120].decode(errors='ignore') or 'scenario'

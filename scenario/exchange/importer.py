@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Make a scenario of a document.
+Importer: from the document of a scenario to its records.
 """
 
 import inspect
@@ -27,7 +27,7 @@ _TREE = {
 
 
 class _Node:
-    "What is going to be created"
+    "Record to be created, with the rows below it"
 
     def __init__(self, Model):
         self.Model = Model
@@ -38,7 +38,7 @@ class _Node:
 
 
 class Importer:
-    "Create the scenario of a document"
+    "Import of one scenario"
 
     def __init__(self, replacements=None):
         self.replacements = replacements or {}
@@ -85,7 +85,7 @@ class Importer:
     # Read
 
     def node(self, Model, document, path, exclude=()):
-        "Return what is to be created, without creating anything"
+        "Return the record to be created, without creating anything"
         if not isinstance(document, dict):
             raise error('object', path=path)
         node = _Node(Model)

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Scenarios as text: written for a file, read from one.
+Export and import of scenarios as text.
 
 Everything that is stored of a scenario, of its activities and of their rows
 is exchanged, whichever module has added it; facts, the fields which are
@@ -15,12 +15,13 @@ from .exporter import Exporter
 from .fields import base_language, error
 from .format import FormatError, dumps, loads
 from .importer import Importer
-from .template_wizard import ScenarioTemplate
+from .template_wizard import ScenarioFromTemplate
 
 
 class Scenario(
-        ScenarioTemplate,
+        ScenarioFromTemplate,
         metaclass=PoolMeta):
+    "Scenario: export, import and templates"
     __name__ = 'marketing.automation.scenario'
 
     @classmethod

@@ -1,7 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-The scenarios that come with the module, to begin with.
+Scenario templates that come with the module.
 
 Each is a file like that of an exported scenario, which has besides, as
 ``template``, what it is called, what it does and what it asks for.  The texts
@@ -48,10 +48,10 @@ def safe_url(url):
 
 @lru_cache(maxsize=1)
 def scenario_templates():
-    "Return the dictionary of the blueprints by name, in their order"
+    "Return the dictionary of the scenario templates by name, in their order"
     found = [ScenarioTemplate(path) for path in sorted(_FOLDER.glob('*.json'))
         if not path.name.startswith('_')]
-    return {b.name: b for b in sorted(found, key=lambda b: b.rank)}
+    return {t.name: t for t in sorted(found, key=lambda t: t.rank)}
 
 
 @lru_cache(maxsize=1)
@@ -67,7 +67,7 @@ def _words():
 
 class ScenarioTemplate:
     """
-    A scenario to begin with.
+    A scenario template.
 
     :ivar name: how it is known.
     :ivar title: its name, by language.
@@ -98,7 +98,7 @@ class ScenarioTemplate:
         Return the text of the scenario with the values of the needs.
 
         :param values: a dictionary of text, or of text by language, by name.
-        :param name: how the scenario is called, if not like the blueprint.
+        :param name: how the scenario is called, if not like the template.
         """
         document = _Filler(values).fill(self.document)
         document['scenario'] = {

@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The wizard that makes a scenario from a template"
+"""
+Wizard Scenario from Template.
+"""
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields
@@ -16,7 +18,8 @@ from .template import localized, safe_url, scenario_templates
 _DATES = {'date', 'datetime', 'timestamp'}
 
 
-class ScenarioTemplate:
+class ScenarioFromTemplate:
+    "Scenarios created from a scenario template"
     __slots__ = ()
 
     @classmethod
@@ -27,50 +30,54 @@ class ScenarioTemplate:
         :param name: how the template is known.
         :param values: a dictionary of what it needs by name: text, or a
             record; what is missing is created if the template can.
-        :raises BlueprintError: if it can not be used here, or a value is
-            missing or wrong.
+        :raises ScenarioTemplateError: if it can not be used here, or a value
+            is missing or wrong.
         """
-        blueprint = scenario_templates()[name]
-        missing = cls.missing_modules(blueprint)
-        if missing:
-            raise ScenarioTemplateError(gettext(
-                    'marketing_automation.msg_blueprint_modules',
-                    template=localized(
-                        blueprint.title, Transaction().language),
-                    modules=', '.join(missing)))
+        template = scenario_templates()[name]
+        cls.check_modules(template)
         texts, replacements = {}, {}
         with check_access():
-            for need in blueprint.needs:
+            for need in template.needs:
                 method = getattr(cls, f'_template_{need}')
-                text, record = method(blueprint, need, values.get(need))
+                text, record = method(template, need, values.get(need))
                 texts[need] = text
                 if record:
                     replacements[record.__name__, text] = record.id
-        return cls.import_json(blueprint.fill(texts), replacements)
+        return cls.import_json(template.fill(texts), replacements)
 
     @classmethod
     @without_check_access
-    def missing_modules(cls, blueprint):
+    def missing_modules(cls, template):
         "Return the list of the modules that the template needs"
         Module = Pool().get('ir.module')
         active = {m.name for m in Module.search([
-                    ('name', 'in', blueprint.modules),
+                    ('name', 'in', template.modules),
                     ('state', 'in', ['activated', 'to upgrade']),
                     ])}
-        return [m for m in blueprint.modules if m not in active]
+        return [m for m in template.modules if m not in active]
+
+    @classmethod
+    def check_modules(cls, template):
+        "Ensure that the modules which the template needs are active"
+        if missing := cls.missing_modules(template):
+            raise ScenarioTemplateError(gettext(
+                    'marketing_automation.msg_blueprint_modules',
+                    template=localized(
+                        template.title, Transaction().language),
+                    modules=', '.join(missing)))
 
     # What the templates need: each returns the text, and the record it names
 
     @classmethod
-    def _template_text(cls, blueprint, need, value):
+    def _template_text(cls, template, need, value):
         if not (value or '').strip():
-            raise _missing(blueprint, need)
+            raise _missing(template, need)
         return value.strip(), None
 
     _template_organization = _template_text
 
     @classmethod
-    def _template_url(cls, blueprint, need, value):
+    def _template_url(cls, template, need, value):
         try:
             return safe_url(value), None
         except ValueError as exception:
@@ -79,32 +86,32 @@ class ScenarioTemplate:
                     url=value or '')) from exception
 
     @classmethod
-    def _template_user(cls, blueprint, need, value):
+    def _template_user(cls, template, need, value):
         if not value:
-            raise _missing(blueprint, need)
+            raise _missing(template, need)
         return value.login, value
 
     @classmethod
-    def _template_category(cls, blueprint, need, value):
-        return cls._template_record('party.category', blueprint, need, value)
+    def _template_category(cls, template, need, value):
+        return cls._template_record('party.category', template, need, value)
 
     @classmethod
-    def _template_list(cls, blueprint, need, value):
+    def _template_list(cls, template, need, value):
         return cls._template_record(
-            'marketing.email.list', blueprint, need, value)
+            'marketing.email.list', template, need, value)
 
     _template_confirmed_list = _template_list
 
     @classmethod
-    def _template_record(cls, model, blueprint, need, value):
+    def _template_record(cls, model, template, need, value):
         if not value:
             value = cls._find_or_create(
-                Pool().get(model), blueprint.creates[need])
+                Pool().get(model), template.creates[need])
         return value.rec_name, value
 
     @classmethod
     def _find_or_create(cls, Model, names):
-        "Return the record that is called so, or a new one"
+        "Return the record with one of the names, or a new one"
         language = Transaction().language
         for name in {localized(names, language), *names.values()}:
             for record in Model.search([('name', '=', name)], limit=1):
@@ -130,15 +137,15 @@ class ScenarioTemplate:
         return record
 
     @classmethod
-    def _template_date_field(cls, blueprint, need, value):
-        if value not in dict(cls.template_dates(blueprint)):
-            raise _missing(blueprint, need)
+    def _template_date_field(cls, template, need, value):
+        if value not in dict(cls.template_dates(template)):
+            raise _missing(template, need)
         return value, None
 
     @classmethod
-    def template_dates(cls, blueprint):
-        "Return the dates of what enters the template, as a selection"
-        Model = Pool().get(blueprint.model)
+    def template_dates(cls, template):
+        "Return the date fields of the model of the template, as a selection"
+        Model = Pool().get(template.model)
         names = [
             name for name, field in Model._fields.items()
             if field._type in _DATES
@@ -149,10 +156,10 @@ class ScenarioTemplate:
             key=lambda item: item[1])
 
 
-def _missing(blueprint, need):
+def _missing(template, need):
     return ScenarioTemplateError(gettext(
             'marketing_automation.msg_blueprint_missing',
-            need=localized(blueprint.needs[need], Transaction().language)))
+            need=localized(template.needs[need], Transaction().language)))
 
 
 def _needing(*needs):
@@ -163,7 +170,7 @@ def _needing(*needs):
 
 
 def _states(need, required=False):
-    "Return the states of what the templates ask for because of the need"
+    "Return the states of the field for the need of a template"
     needed = Eval('template').in_(_needing(need))
     return {'invisible': ~needed, 'required': needed & required}
 
@@ -196,20 +203,20 @@ class TemplateStart(ModelView):
     def get_templates(cls):
         language = Transaction().language
         return [
-            (b.name, localized(b.title, language))
-            for b in scenario_templates().values()]
+            (t.name, localized(t.title, language))
+            for t in scenario_templates().values()]
 
     @classmethod
     def default_templates(cls):
         Scenario = Pool().get('marketing.automation.scenario')
         language = Transaction().language
         return [{
-                'name': localized(b.title, language),
-                'description': localized(b.description, language),
+                'name': localized(t.title, language),
+                'description': localized(t.description, language),
                 'needs': '\n'.join(
-                    localized(n, language) for n in b.needs.values()),
-                'missing': ', '.join(Scenario.missing_modules(b)),
-                } for b in scenario_templates().values()]
+                    localized(n, language) for n in t.needs.values()),
+                'missing': ', '.join(Scenario.missing_modules(t)),
+                } for t in scenario_templates().values()]
 
 
 class TemplateParameters(ModelView):
@@ -241,10 +248,10 @@ class TemplateParameters(ModelView):
     @fields.depends('template')
     def get_date_fields(self):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = scenario_templates().get(self.template)
-        if not blueprint or 'date_field' not in blueprint.needs:
+        template = scenario_templates().get(self.template)
+        if not template or 'date_field' not in template.needs:
             return [(None, "")]
-        return [(None, "")] + Scenario.template_dates(blueprint)
+        return [(None, "")] + Scenario.template_dates(template)
 
 
 class TemplateListParameters(metaclass=PoolMeta):
@@ -281,14 +288,8 @@ class FromTemplate(Wizard):
 
     def transition_choose(self):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = scenario_templates()[self.start.template]
-        missing = Scenario.missing_modules(blueprint)
-        if missing:
-            raise ScenarioTemplateError(gettext(
-                    'marketing_automation.msg_blueprint_modules',
-                    template=localized(
-                        blueprint.title, Transaction().language),
-                    modules=', '.join(missing)))
+        template = scenario_templates()[self.start.template]
+        Scenario.check_modules(template)
         return 'parameters'
 
     def default_start(self, fields):
@@ -296,12 +297,12 @@ class FromTemplate(Wizard):
 
     def default_parameters(self, fields):
         language = Transaction().language
-        blueprint = scenario_templates()[self.start.template]
+        template = scenario_templates()[self.start.template]
         return {
-            'template': blueprint.name,
-            'description': localized(blueprint.description, language),
+            'template': template.name,
+            'description': localized(template.description, language),
             'needs': '\n'.join(
-                localized(n, language) for n in blueprint.needs.values()),
+                localized(n, language) for n in template.needs.values()),
             'organization': self._organization(),
             'user': Transaction().user or None,
             }
@@ -319,10 +320,10 @@ class FromTemplate(Wizard):
 
     def do_open_(self, action):
         Scenario = Pool().get('marketing.automation.scenario')
-        blueprint = scenario_templates()[self.start.template]
-        scenario = Scenario.from_template(blueprint.name, {
+        template = scenario_templates()[self.start.template]
+        scenario = Scenario.from_template(template.name, {
                 need: getattr(self.parameters, need, None)
-                for need in blueprint.needs})
+                for need in template.needs})
         # The form is what opens
         action['views'].reverse()
         return action, {'res_id': scenario.id}

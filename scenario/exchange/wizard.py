@@ -1,6 +1,8 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-"The wizards that export and import scenarios"
+"""
+Wizards Export and Import of scenarios.
+"""
 
 from trytond.i18n import gettext
 from trytond.model import ModelView, fields

@@ -268,7 +268,7 @@ class ToDoTestCase(unittest.TestCase):
         planned = plan(activity, create_party(), create_party())
         outcomes = RecordActivity.decide(activity, [p.id for p in planned])
         RecordActivity.store(outcomes, dt.datetime.now(), 1)
-        RecordActivity.follow(activity, 1)
+        RecordActivity.follow(activity, claim=1)
 
         def states(planned):
             return {

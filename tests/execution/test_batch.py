@@ -112,7 +112,7 @@ class BatchTestCase(unittest.TestCase):
         Record.end([left.record.id], 'unsubscribed')
         Record.write([blocked.record], {'blocked': True})
 
-        RecordActivity.follow(activity, CLAIM)
+        RecordActivity.follow(activity, claim=CLAIM)
 
         self.assertEqual(children(child), {
                 left.record: ('cancelled', 'unsubscribed', True),
@@ -134,7 +134,7 @@ class BatchTestCase(unittest.TestCase):
         # Only of those which ended each has its own values
         pool.get(RECORD).end(list(ids.values()), 'blocked')
         with patch.object(plan, '_SLICE', 2):
-            RecordActivity.follow(activity, CLAIM)
+            RecordActivity.follow(activity, claim=CLAIM)
         self.assertEqual(len(children(child)), 5)
         with patch.object(ir, '_SLICE', 2):
             Email.log_marketing([

@@ -68,7 +68,7 @@ def batch(scenario, name="Root", outcomes=None):
     else:
         outcomes = {i: outcomes for i in waiting}
     RecordActivity.store(outcomes, dt.datetime.now(), 1)
-    RecordActivity.follow(activity, 1)
+    RecordActivity.follow(activity, claim=1)
 
 
 INSIDE = ('running', None, [('waiting', None)])
@@ -302,7 +302,7 @@ class LeavingTestCase(unittest.TestCase):
         RecordActivity = Pool().get(ACTION)
         RecordActivity.store({r.id: done() for r in RecordActivity.search(
                     [('activity', '=', root.id)])}, dt.datetime.now(), 1)
-        RecordActivity.follow(root, 1)
+        RecordActivity.follow(root, claim=1)
         return scenario
 
     @with_transaction()

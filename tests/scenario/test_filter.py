@@ -78,8 +78,8 @@ class FilterTestCase(FlowTestCase):
             'marketing.automation.record.activity')
         follow = RecordActivity.follow
 
-        def rename(activity, number):
-            follow(activity, number)
+        def rename(activity, **done):
+            follow(activity, **done)
             if activity.name == "1":
                 Party = Pool().get('party.party')
                 Party.write([Party(self.parties[0])], {'name': "zed"})

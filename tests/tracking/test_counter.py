@@ -260,7 +260,7 @@ class CounterTestCase(unittest.TestCase):
             {i: outcome.done() for i in ids[:2]}, now, number=1)
         RecordActivity.store(
             {i: outcome.skipped('condition') for i in ids[2:]}, now)
-        RecordActivity.follow(root, 1)
+        RecordActivity.follow(root, claim=1)
         Record.complete([r.record.id for r in done])
         RecordActivity._update([RecordActivity.search([
                         ('activity', '=', child.id)])[0].id],

@@ -51,7 +51,7 @@ def follow(activity):
     ids = [r.id for r in RecordActivity.search([
                 ('activity', '=', activity.id), ('state', '=', 'sending')])]
     RecordActivity.store(dict.fromkeys(ids, done()), NOW, 7, handed_over=True)
-    RecordActivity.follow(activity, 7)
+    RecordActivity.follow(activity, claim=7)
     clear_cache(RecordActivity)
 
 
@@ -196,7 +196,7 @@ class MailEventTestCase(unittest.TestCase):
         outcome = RecordActivity.decide(child, [waiting.id])[waiting.id]
         self.assertEqual(outcome, done())
         RecordActivity.store({waiting.id: outcome}, NOW, 8)
-        RecordActivity.follow(child, 8)
+        RecordActivity.follow(child, claim=8)
         last, = RecordActivity.search([('activity', '=', grandchild.id)])
         self.assertEqual(last.state, 'waiting')
         self.assertEqual(
