@@ -360,12 +360,12 @@ class RecordActivityBatch:
         return count
 
     @classmethod
-    def store_sending(cls, parcels, now, number):
+    def store_sending(cls, messages, now, number):
         "Claim the messages, a dictionary by id, with their Message-ID"
-        if not parcels:
+        if not messages:
             return
         table = cls.__table__()
-        known = {i: cls._sending_values(p) for i, p in parcels.items()}
+        known = {i: cls._sending_values(m) for i, m in messages.items()}
         names = list(next(iter(known.values())))
         values = values_table(
             [[i, *row.values()] for i, row in known.items()],
@@ -381,14 +381,14 @@ class RecordActivityBatch:
                 where=in_keys(table.id, values.column1, list(known))))
 
     @classmethod
-    def _sending_values(cls, parcel):
+    def _sending_values(cls, message):
         """
         Return a dictionary of what is known of the message before its
         hand-over.
 
-        It has the same names for all the parcels of an action.
+        It has the same names for all the messages of an action.
         """
-        return {'message_id': parcel.message_id}
+        return {'message_id': message.message_id}
 
     @classmethod
     def give_back(cls, numbers):

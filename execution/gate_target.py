@@ -56,7 +56,7 @@ class RecordActivityFilter:
 
 
 # When what could not be decided is looked at again
-_AGAIN = dt.timedelta(minutes=15)
+_CHECK_INTERVAL = dt.timedelta(minutes=15)
 
 
 class RecordActivityLeave:
@@ -134,7 +134,7 @@ class RecordActivityLeave:
         except Exception as exception:
             if is_transient(exception):
                 raise
-            at = dt.datetime.now() + _AGAIN
+            at = dt.datetime.now() + _CHECK_INTERVAL
             return {id_: until(at, 'domain_error') for id_ in targets}
         return {
             id_: cancelled(reason) for id_, target in targets.items()

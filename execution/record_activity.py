@@ -60,9 +60,9 @@ class RecordActivity(
     Record activity: cron, queue, and the slices of its execution.
 
     A slice is asked before those below it: the completion looks at the record
-    after the event, the plan and the batch have written; the throttle, the
-    date of the record, the window and the expiry narrow what the gates and the
-    batch decide.
+    after the events, the plan and the outcomes are written; the date of the
+    record and the window narrow what the gates let through, the expiry what
+    can be retried.
     """
     __name__ = 'marketing.automation.record.activity'
 
@@ -163,12 +163,12 @@ class RecordActivity(
         return count
 
     @classmethod
-    def pause_transport(cls, activity, words):
+    def pause_transport(cls, activity, error):
         "Show on the scenario that the transport is out of reach"
         Scenario = Pool().get('marketing.automation.scenario')
         id_ = activity.scenario.id
         run_with_retry(
-            lambda: Scenario.set_problem(id_, 'courier', error=words))
+            lambda: Scenario.set_problem(id_, 'courier', error=error))
 
     @classmethod
     def resume_transport(cls, activity):
