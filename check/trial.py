@@ -4,7 +4,7 @@
 Tests of a scenario: test records that a user takes through it by hand.
 
 A test goes the way of the real records, through the same gates and actions,
-but who tests says when, and who gets the mails.
+but the user says when, and who gets the mails.
 """
 
 import datetime as dt

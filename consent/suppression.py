@@ -161,7 +161,7 @@ class Suppression(ModelSQL, ModelView):
                 'undone_by': Transaction().user or None,
                 })
 
-    # What the others use
+    # Look up
 
     @classmethod
     @without_check_access

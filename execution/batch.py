@@ -22,8 +22,8 @@ from ..common.sql import (
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
-# What `RecordActivity.store` does after it has written, in this order: a
-# record is completed only when what follows a bounce is planned
+# The steps of `RecordActivity.store` after it has written, in their order: a
+# record is completed only when the children of a bounce are planned
 STORED = ['mail', 'sms', 'completion']
 
 
@@ -31,7 +31,7 @@ class RecordActivityBatch:
     "Record activities of a batch, read and written many at once"
     __slots__ = ()
 
-    # What is due
+    # Due
 
     @classmethod
     def _is_due(cls, table, activity, now):
@@ -39,7 +39,7 @@ class RecordActivityBatch:
             (table.activity == activity)
             & (table.state == inline('waiting'))
             & (table.at <= now)
-            # Who tests a scenario executes by hand
+            # Tests are executed by hand
             & (table.test == inline(False)))
 
     @classmethod
@@ -187,7 +187,7 @@ class RecordActivityBatch:
                 order_by=[table.id]))
         return cursor.fetchall()
 
-    # What becomes of it
+    # Outcomes
 
     @property
     def is_retryable(self):

@@ -34,10 +34,10 @@ from .throttle import RecordActivityThrottle
 
 logger = logging.getLogger(__name__)
 
-# What each run of the cron does with what is due, in this order
+# The jobs of each run of the cron, in their order
 DUE = ['date_fields', 'expire', 'queue_activities']
-# What is applied of what came in from outside, in this order: what the SMS
-# date is queued with what the hits do
+# The reactions on what came in from outside, in their order: activities that
+# the SMS date are queued with those of the hits
 REACTIONS = ['sms', 'hits', 'tallies']
 
 

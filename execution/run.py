@@ -340,7 +340,7 @@ class Run:
         except TransportUnavailable:
             raise
         except Exception as exception:
-            # Who tries again what is not understood does so for ever
+            # An error that is not understood would be tried again for ever
             logger.error(
                 "failed activity=%s error=%s",
                 self.activity_id, error_location(exception))

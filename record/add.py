@@ -47,8 +47,8 @@ class ScenarioAdd:
         Let the targets enter the scenario, which must be running, although
         they may not match its domain, and return the result (:class:`Added`).
 
-        Who has refused, has reached the goal or has the same value of the
-        field of unicity as another one does not enter.
+        A target does not enter if its party has opted out, it has reached the
+        goal or it has the same value of the field of unicity as another one.
 
         :param targets: records of the model of the scenario.
         :raises ScenarioError: if the scenario does not run or has another

@@ -24,7 +24,7 @@ __all__ = [
     ]
 
 OPEN, CLICK, UNSUBSCRIBE = 'o', 'c', 'u'
-# Those that tell of which activity but not of which recipient
+# Those with the activity but without the recipient
 ANONYMOUS_OPEN, ANONYMOUS_CLICK = 'p', 'a'
 # The links that contain values of the recipient
 PERSONAL_CLICK, ANONYMOUS_PERSONAL_CLICK = 'l', 'w'
