@@ -34,7 +34,7 @@ from .mixin import MarketingAutomationMixin
 logger = logging.getLogger(__name__)
 
 # When the activities of a scenario were found correct, by database and id
-_looked = {}
+_checked = {}
 # What they depend on may change elsewhere, so they are looked at again after
 # as many seconds
 _CHECK_INTERVAL = 60 * 60
@@ -309,7 +309,7 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
     def stop(cls, scenarios):
         pass
 
-    # Enter and execute
+    # Enter
 
     @classmethod
     def trigger(cls):
@@ -352,17 +352,17 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
                     words = {}
                 cls.set_problem(id_, 'enter', **words)
                 transaction.commit()
-                cls._look_at_activities(id_)
+                cls._check_activities(id_)
                 transaction.commit()
 
     @classmethod
-    def _look_at_activities(cls, id_):
-        "Show the activity that was correct when it was saved but is no more"
+    def _check_activities(cls, id_):
+        "Show the problem of an activity that was correct when it was saved"
         Activity = Pool().get('marketing.automation.activity')
         key = Transaction().database.name, id_
         state, at = cls._activities_state(id_), time.monotonic()
-        if key in _looked and _looked[key][0] == state:
-            if at - _looked[key][1] < _CHECK_INTERVAL:
+        if key in _checked and _checked[key][0] == state:
+            if at - _checked[key][1] < _CHECK_INTERVAL:
                 return
         words = {}
         try:
@@ -379,12 +379,12 @@ class Scenario(DeactivableMixin, Workflow, ModelSQL, ModelView):
             words = {'error': error_text(exception)}
         else:
             # What is broken may be repaired elsewhere
-            _looked[key] = state, at
+            _checked[key] = state, at
         cls.set_problem(id_, 'activity', **words)
 
     @classmethod
     def _activities_state(cls, id_):
-        "Return what is different when the activities have changed"
+        "Return a value that differs when the activities have changed"
         Activity = Pool().get('marketing.automation.activity')
         cursor = Transaction().connection.cursor()
         rows = []

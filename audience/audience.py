@@ -120,7 +120,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
                 ], order=[('name', 'ASC')])
 
     def get_search(self, name):
-        # What was copied is no longer linked
+        # The search was copied and is no longer linked
         return None
 
     @classmethod
@@ -137,7 +137,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
                 self.search_text = search.domain
                 self.name = self.name or search.name
 
-    # What is chosen
+    # Domain
 
     @fields.depends('source', 'match', 'rules', 'search_text')
     def get_domain(self, name=None):
@@ -177,7 +177,7 @@ class Audience(DeactivableMixin, ModelSQL, ModelView):
         except Exception as exception:
             if is_transient(exception):
                 raise
-            # What is wrong is told when it is saved
+            # The error is raised when it is saved
 
     @property
     def _Target(self):

@@ -140,8 +140,8 @@ class ScenarioReach:
         except Exception as exception:
             if is_transient(exception):
                 raise
-            # What is wrong is told by the validation, or by the problem of
-            # the scenario
+            # The validation raises the error, or the problem of the scenario
+            # shows it
             return values
         values.update((f'reach_{p}', n) for p, n in numbers.items())
         values['reach_everybody'] = self.is_for_everybody()

@@ -81,7 +81,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
     def default_unit(cls):
         return 'days'
 
-    # What the client shows
+    # Client
 
     @fields.depends('audience', '_parent_audience.model')
     def on_change_with_model(self, name=None):
@@ -194,7 +194,7 @@ class AudienceRule(sequence_ordered(), ModelSQL, ModelView):
         if self.value != self.on_change_with_value():
             self._clear()
 
-    # The words
+    # Text
 
     def get_rec_name(self, name):
         if not self._kind():

@@ -75,7 +75,7 @@ class ScenarioUse(AudienceUserMixin):
 
     @classmethod
     def default_domain(cls):
-        # Who draws in the client has to choose, scripts say whom they want
+        # In the client the user has to choose; scripts give the domain
         if Transaction().context.get('marketing_automation_choose'):
             return NOBODY
         return super().default_domain()
@@ -155,7 +155,7 @@ class ScenarioUse(AudienceUserMixin):
         except Exception as exception:
             if is_transient(exception):
                 raise
-            # What is wrong is told by the validation
+            # The validation raises the error
 
     @classmethod
     @without_check_access

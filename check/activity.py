@@ -25,9 +25,7 @@ class Activity(
         ActivityPreview,
         metaclass=PoolMeta):
     """
-    Activity: explanation, test, preview and warnings.
-
-    The form of the preview shows what the warnings and the preview say, so it
-    stands before them.
+    Activity: explanation, test, preview and warnings; their order does not
+    matter.
     """
     __name__ = 'marketing.automation.activity'

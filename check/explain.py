@@ -3,8 +3,8 @@
 """
 Explanation why something happens to a record, or why not.
 
-The rules are asked, not repeated: those that let targets enter, and the gates
-of the activities.
+It calls the rules themselves, and repeats none: those that let targets enter,
+and the gates of the activities.
 """
 
 import datetime as dt
@@ -135,7 +135,7 @@ class RecordExplain:
         table = Pool().get(scenario.model).__table__()
         values = {}
         if scenario.unicity and not cls._has_sql_key(scenario):
-            # It has been asked by its name
+            # Unicity has a check of its own
             values['keys'] = {}
         cursor = Transaction().connection.cursor()
         cursor.execute(*table.select(

@@ -36,12 +36,12 @@ class Why(Wizard):
             ])
 
     def transition_start(self):
-        asked = self._asked()
-        if asked.get('scenario') and asked.get('record'):
+        values = self._known_values()
+        if values.get('scenario') and values.get('record'):
             return 'answer'
         return 'ask'
 
-    def _asked(self):
+    def _known_values(self):
         """
         Return the fields of the question that are known from the selected
         record.
@@ -76,26 +76,26 @@ class Why(Wizard):
                 'model': self.ask.scenario.model,
                 'record': str(self.ask.record) if self.ask.record else None,
                 }
-        return self._asked()
+        return self._known_values()
 
     def default_answer(self, fields):
         pool = Pool()
         Scenario = pool.get('marketing.automation.scenario')
         Activity = pool.get('marketing.automation.activity')
-        asked = self._asked()
+        values = self._known_values()
         if getattr(self.ask, 'record', None):
-            asked = {
+            values = {
                 'scenario': self.ask.scenario.id,
                 'record': str(self.ask.record),
                 'activity': (
                     self.ask.activity.id if self.ask.activity else None),
                 }
-        scenario = Scenario(asked['scenario'])
-        target = self._target(scenario, asked['record'])
+        scenario = Scenario(values['scenario'])
+        target = self._target(scenario, values['record'])
         with without_check_access(), Transaction().set_user(0):
             with inactive_records():
                 activity = (
-                    Activity(asked['activity']) if asked.get('activity')
+                    Activity(values['activity']) if values.get('activity')
                     else None)
             answer = Explainer(
                 Scenario(scenario.id), target.__class__(target.id),

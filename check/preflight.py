@@ -212,10 +212,11 @@ class Preflight:
                 for target, preview in previews[:1]:
                     self.messages.append(Message(
                             activity.id, language, str(target), preview))
-                self._judge(activity, language, [p for _, p in previews])
+                self._find_problems(
+                    activity, language, [p for _, p in previews])
 
-    def _judge(self, activity, language, previews):
-        "Keep what is wrong with the previews"
+    def _find_problems(self, activity, language, previews):
+        "Collect the problems of the previews"
         get_warnings = getattr(activity, 'preview_warnings', None)
         found = []
         for preview in previews:
@@ -301,19 +302,19 @@ class PreflightWizard(Wizard):
     run = StateTransition()
 
     def default_check(self, fields):
-        flight = Preflight(self.record)
-        day, week = flight.forecast(_DAY), flight.forecast(_WEEK)
+        preflight = Preflight(self.record)
+        day, week = preflight.forecast(_DAY), preflight.forecast(_WEEK)
         return {
             'scenario': self.record.id,
-            'count': flight.audience.count,
-            'mailed': flight.audience.mailed,
+            'count': preflight.audience.count,
+            'mailed': preflight.audience.mailed,
             'day': _range(*day),
             'week': _range(*week),
-            'errors': len(flight.errors),
-            'warnings': len(flight.warnings),
+            'errors': len(preflight.errors),
+            'warnings': len(preflight.warnings),
             'accepted': False,
             'problems': [
-                p._asdict() for p in flight.errors + flight.warnings],
+                p._asdict() for p in preflight.errors + preflight.warnings],
             'messages': [{
                     'activity': m.activity,
                     'language': m.language,
@@ -322,21 +323,21 @@ class PreflightWizard(Wizard):
                     'html': m.preview.html.encode(),
                     'html_name': 'preview.html',
                     'text': m.preview.text,
-                    } for m in flight.messages],
+                    } for m in preflight.messages],
             }
 
     def transition_run(self):
-        flight = Preflight(self.record)
-        if flight.errors:
+        preflight = Preflight(self.record)
+        if preflight.errors:
             raise PreflightError(gettext(
                     'marketing_automation.msg_preflight_errors',
                     scenario=self.record.rec_name,
-                    errors='\n'.join(p.text for p in flight.errors)))
-        if flight.warnings and not self.check.accepted:
+                    errors='\n'.join(p.text for p in preflight.errors)))
+        if preflight.warnings and not self.check.accepted:
             raise PreflightError(gettext(
                     'marketing_automation.msg_preflight_warnings',
                     scenario=self.record.rec_name,
-                    warnings='\n'.join(p.text for p in flight.warnings)))
+                    warnings='\n'.join(p.text for p in preflight.warnings)))
         self.model.run([self.record])
         return 'end'
 

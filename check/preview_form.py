@@ -84,7 +84,7 @@ class ActivityPreviewForm:
 
     del _states, _states_mail
 
-    # What is shown
+    # Fields
 
     @fields.depends('parent')
     def get_preview_models(self):

@@ -93,10 +93,10 @@ class ActivitySendMe:
                     activity=self.rec_name))
         return preview
 
-    def _hand_over(self, parcel):
+    def _hand_over(self, message):
         try:
-            with self.courier_send_email() as courier:
-                outcome = courier.send(parcel)
+            with self.courier_send_email() as transport:
+                outcome = transport.send(message)
         except TransportUnavailable as exception:
             error = str(exception)
         else:
@@ -105,7 +105,7 @@ class ActivitySendMe:
             error = outcome.detail or outcome.reason
         raise SendMeError(gettext(
                 'marketing_automation.msg_send_me_failed',
-                address=parcel.recipient,
+                address=message.recipient,
                 error=error))
 
 

@@ -4,7 +4,7 @@
 Tests of a scenario: test records that a user takes through it by hand.
 
 A test goes the way of the real records, through the same gates and actions,
-but who tests says when, and who gets the mails.
+but the user says when, and who gets the mails.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ from ..outcome import Outcome
 _OTHER_DATES = {'claimed_at'}
 
 
-class Trial(Run):
+class TestRun(Run):
     "The execution of the record activities (ids) of a test by hand"
 
     def __init__(self, activity, ids):
@@ -39,16 +39,16 @@ class Trial(Run):
             return
         number = claim.new()
         with claim.hold(number):
-            parcels = self.decide(
+            messages = self.decide(
                 lambda: self.RecordActivity.lock_waiting(self.ids), number)
-            self.finish(number, self.deliver(parcels, number))
+            self.finish(number, self.deliver(messages, number))
 
     def is_running(self):
         # Also a scenario which does not run is tested
         return True
 
     def pause_transport(self, exception):
-        # Who tests is told, nobody else
+        # Only who tests is alerted
         self.away = exception
 
 
@@ -152,7 +152,7 @@ class ActivityTrial:
     def tracked_urls(self, record_activity):
         if (record_activity.test
                 and self.how_tracked(record_activity) == 'anonymously'):
-            # Nothing would tell it from the others
+            # It could not be kept apart from the others
             return None, None
         return super().tracked_urls(record_activity)
 
@@ -220,7 +220,7 @@ class RecordTrial:
         RecordActivity = Pool().get('marketing.automation.record.activity')
         for record in _tests(records):
             dates = [
-                d for r in record._test_waiting(dated=False)
+                d for r in record._test_waiting(with_date=False)
                 for d in r._test_dates()]
             if not dates:
                 raise TestError(gettext(
@@ -230,10 +230,10 @@ class RecordTrial:
             record._test_advance(min(dates) - now)
             # The gate lets expire what is too late
             RecordActivity.test_execute([
-                    r for r in record._test_waiting(dated=False)
+                    r for r in record._test_waiting(with_date=False)
                     if r._test_dates() and min(r._test_dates()) <= now])
 
-    def _test_waiting(self, dated=True):
+    def _test_waiting(self, with_date=True):
         """
         Return the waiting record activities, the one due first before the
         others.
@@ -243,7 +243,7 @@ class RecordTrial:
             ('record', '=', self.id),
             ('state', '=', 'waiting'),
             ]
-        if dated:
+        if with_date:
             domain.append(('at', '!=', None))
         return list(RecordActivity.search(
                 domain, order=[('at', 'ASC'), ('id', 'ASC')]))
@@ -347,12 +347,12 @@ class RecordActivityTrial:
         transaction.commit()
         with transaction.set_user(0), transaction.reset_context():
             for activity, ids in by_activity.items():
-                with Trial(activity, ids) as trial:
-                    trial.execute()
-                if trial.away:
+                with TestRun(activity, ids) as run:
+                    run.execute()
+                if run.away:
                     raise TestError(gettext(
                             'marketing_automation.msg_test_courier_away',
-                            error=str(trial.away)))
+                            error=str(run.away)))
         clear_cache(cls)
 
     def _test_dates(self):

@@ -183,7 +183,7 @@ class Consent(ModelSQL, ModelView):
         how = details.get('how')
         return {'how': how if how in _CLAIMS else 'marketer'}
 
-    # What recipients do
+    # Recipients
 
     @classmethod
     def stop(cls, record, scope, how, reason=None, comment=None):
@@ -210,7 +210,7 @@ class Consent(ModelSQL, ModelView):
                 cls._stop(subject, scope)
                 cls._stopped(subject, scope)
             else:
-                # It says nothing about whom the record is about
+                # It concerns only the one who got the mail
                 Record.end([subject.record], 'unsubscribed', blocked=True)
         return True
 
@@ -280,7 +280,7 @@ class Consent(ModelSQL, ModelView):
         until = dt.datetime.now().replace(microsecond=0) + dt.timedelta(
             days=pause_days())
         paused_until = party.marketing_paused_until
-        # Who asks again has nothing new to tell
+        # The same again is no change
         if not paused_until or paused_until < until - _UNDO:
             Party.write([party], {'marketing_paused_until': until})
 

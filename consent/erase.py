@@ -33,7 +33,7 @@ class Erase(metaclass=PoolMeta):
             *self._erase_hits(records),
             *self._erase_links(party_id),
             *self._erase_records(records),
-            # What remains tells when an unnamed party left
+            # The entries remain, of an unnamed party
             (Consent, [('party', '=', party_id)], True,
                 ['comment', 'record'], [None, None]),
             ]

@@ -241,9 +241,9 @@ class Replace(metaclass=PoolMeta):
             'party.party-unsubscribed-marketing.automation.scenario')
         source, destination = self.ask.source, self.ask.destination
         with without_check_access():
-            wishes = {n: getattr(source, n) for n in _FIELDS}
+            former = {n: getattr(source, n) for n in _FIELDS}
             values = {
-                n: v for n, v in wishes.items()
+                n: v for n, v in former.items()
                 if v and (not getattr(destination, n)
                     or getattr(destination, n) < v)}
         result = super().transition_replace()

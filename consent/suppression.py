@@ -159,7 +159,7 @@ class Suppression(ModelSQL, ModelView):
                 'undone_by': Transaction().user or None,
                 })
 
-    # What the others use
+    # Look up
 
     @classmethod
     @without_check_access

@@ -21,7 +21,7 @@ from trytond.transaction import Transaction, without_check_access
 from ..common.address import sender
 from ..common.sql import to_datetime
 
-# What comes back sooner is the same trouble
+# A problem that comes back sooner is the same
 _SAME = dt.timedelta(days=1)
 # How long nobody has entered a scenario that has ended
 _QUIET = dt.timedelta(days=1)
@@ -71,38 +71,41 @@ class ScenarioAlert:
         Alert the marketers about the scenario, unless they know it already:
         ``ended``, or the code of a problem.
 
-        They are told again once the scenario was run again, or when the
-        trouble comes back after it was over for a day.
+        They are alerted again once the scenario was run again, or when the
+        problem comes back after it was over for a day.
         """
         scenario = cls(id_)
-        told = json.loads(scenario.told) if scenario.told else {}
+        alerted = json.loads(scenario.told) if scenario.told else {}
         now = dt.datetime.now().replace(microsecond=0)
-        if code in told:
-            over = told[code]
+        if code in alerted:
+            over = alerted[code]
             if not over or now - dt.datetime.fromisoformat(over) < _SAME:
-                told[code] = None
-                cls._set_told(scenario, told)
+                alerted[code] = None
+                cls._store_alerted(scenario, alerted)
                 return
-        told[code] = None
-        cls._set_told(scenario, told)
+        alerted[code] = None
+        cls._store_alerted(scenario, alerted)
         cls._notify(scenario, code)
         cls._mail(scenario, code)
 
     @classmethod
     def _alert_resolved(cls, id_, code):
         scenario = cls(id_)
-        told = json.loads(scenario.told) if scenario.told else {}
-        if code in told:
-            told[code] = dt.datetime.now().replace(microsecond=0).isoformat()
-            cls._set_told(scenario, told)
+        alerted = json.loads(scenario.told) if scenario.told else {}
+        if code in alerted:
+            now = dt.datetime.now().replace(microsecond=0)
+            alerted[code] = now.isoformat()
+            cls._store_alerted(scenario, alerted)
 
     @classmethod
-    def _set_told(cls, scenario, told):
+    def _store_alerted(cls, scenario, alerted):
         with without_check_access():
-            cls.write([scenario], {'told': json.dumps(told, sort_keys=True)})
+            cls.write([scenario], {
+                    'told': json.dumps(alerted, sort_keys=True),
+                    })
 
     @classmethod
-    def _told_label(cls, scenario, code):
+    def _alert_label(cls, scenario, code):
         "Return the sentence about what has happened"
         name = {
             'breaker': 'msg_scenario_stopped',
@@ -121,7 +124,7 @@ class ScenarioAlert:
                 translated = cls(scenario.id)
                 notifications.append({
                         'user': user.id,
-                        'label': cls._told_label(translated, code),
+                        'label': cls._alert_label(translated, code),
                         'description': (
                             None if code == 'ended'
                             # It is one line
@@ -156,10 +159,10 @@ class ScenarioAlert:
         message = EmailMessage()
         message['From'] = sender()
         message['To'] = ', '.join(addresses)
-        message['Subject'] = cls._told_label(scenario, code)
+        message['Subject'] = cls._alert_label(scenario, code)
         message['Auto-Submitted'] = 'auto-generated'
         message.set_content('\n\n'.join(filter(None, [
-                        cls._told_label(scenario, code),
+                        cls._alert_label(scenario, code),
                         None if code == 'ended' else scenario.problem,
                         scenario.__href__])))
         send_message_transactional(message)

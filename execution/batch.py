@@ -22,8 +22,8 @@ from ..common.text import storable
 from ..common.transaction import autocommit
 from .retry import retry_delay
 
-# What `RecordActivity.store` does after it has written, in this order: a
-# record is completed only when what follows a bounce is planned
+# The steps of `RecordActivity.store` after it has written, in their order: a
+# record is completed only when the children of a bounce are planned
 STORED = ['mail', 'sms', 'completion']
 
 
@@ -31,7 +31,7 @@ class RecordActivityBatch:
     "Record activities of a batch, read and written many at once"
     __slots__ = ()
 
-    # What is due
+    # Due
 
     @classmethod
     def _is_due(cls, table, activity, now):
@@ -39,7 +39,7 @@ class RecordActivityBatch:
             (table.activity == activity)
             & (table.state == inline('waiting'))
             & (table.at <= now)
-            # Who tests a scenario executes by hand
+            # Tests are executed by hand
             & (table.test == inline(False)))
 
     @classmethod
@@ -187,7 +187,7 @@ class RecordActivityBatch:
                 order_by=[table.id]))
         return cursor.fetchall()
 
-    # What becomes of it
+    # Outcomes
 
     @property
     def is_retryable(self):
@@ -368,12 +368,12 @@ class RecordActivityBatch:
         return count
 
     @classmethod
-    def store_sending(cls, parcels, now, number):
+    def store_sending(cls, messages, now, number):
         "Claim the messages, a dictionary by id, with their Message-ID"
-        if not parcels:
+        if not messages:
             return
         table = cls.__table__()
-        known = {i: cls._sending_values(p) for i, p in parcels.items()}
+        known = {i: cls._sending_values(m) for i, m in messages.items()}
         names = list(next(iter(known.values())))
         values = values_table(
             [[i, *row.values()] for i, row in known.items()],
@@ -389,14 +389,14 @@ class RecordActivityBatch:
                 where=in_keys(table.id, values.column1, list(known))))
 
     @classmethod
-    def _sending_values(cls, parcel):
+    def _sending_values(cls, message):
         """
         Return a dictionary of what is known of the message before its
         hand-over.
 
-        It has the same names for all the parcels of an action.
+        It has the same names for all the messages of an action.
         """
-        return {'message_id': parcel.message_id}
+        return {'message_id': message.message_id}
 
     @classmethod
     def give_back(cls, numbers):

@@ -93,11 +93,11 @@ class RecordActivityCircuitBreaker:
         pool = Pool()
         Activity = pool.get('marketing.automation.activity')
         Scenario = pool.get('marketing.automation.scenario')
-        window = dt.timedelta(seconds=config.getint(
+        period = dt.timedelta(seconds=config.getint(
                 'marketing', 'breaker_window', default=60 * 60))
-        since = dt.datetime.now() - window
+        since = dt.datetime.now() - period
         if started_at := Scenario(scenario).started_at:
-            # What failed before is known to who has started it again
+            # The user who has started it again knows the failures before
             since = max(since, started_at)
         table = cls.__table__()
         activity = Activity.__table__()

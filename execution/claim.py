@@ -36,7 +36,7 @@ __all__ = [
     'DEADLINE', 'LEASE',
     'adopt', 'dead', 'exclusive', 'hold', 'new', 'release']
 
-# After this time a batch gives back what it has not yet handed over
+# After this time a batch releases what it has not yet handed over
 DEADLINE = dt.timedelta(minutes=5)
 # It must be greater than DEADLINE and the longest time of one hand-over
 LEASE = dt.timedelta(minutes=30)

@@ -35,7 +35,7 @@ class RecordActivityEvent:
     def __register__(cls, module):
         super().__register__(module)
         # Migration from the module of the Tryton project: only the opposite
-        # cancelled, without telling it
+        # cancelled, without a reason
         pool = Pool()
         activity = pool.get('marketing.automation.activity').__table__()
         table = cls.__table__()
@@ -129,23 +129,23 @@ class RecordActivityEvent:
             for activity, subject in {(a, s) for _, a, s, _ in rows}
             for child in children.get(activity, [])
             if child.waits_for(event, subject)}
-        dated, opposites, resolved, undated = [], [], [], []
+        dates, opposites, resolved, awaiting = [], [], [], []
         for record, activity, subject, at in rows:
             for child in children.get(activity, []):
                 if (child.id, subject) in waiting:
                     if child.negative:
                         opposites.append([record, child.id, at])
                     else:
-                        dated.append([record, child.id, child.planned_at(at)])
+                        dates.append([record, child.id, child.planned_at(at)])
                 elif reason and child.event and child.event != event:
                     if child.negative:
                         resolved.append([record, child.id, at])
                     else:
-                        undated.append([record, child.id, at])
-        cls._date(dated)
+                        awaiting.append([record, child.id, at])
+        cls._date(dates)
         cls._cancel(opposites, 'opposite')
         cls._cancel(resolved, reason)
-        cls._cancel(undated, reason, undated=True)
+        cls._cancel(awaiting, reason, undated=True)
         clear_cache(cls)
 
     @classmethod

@@ -38,7 +38,7 @@ class RecordActivityFilter:
                 id_: t.id for id_, t in cls.targets_of(
                     activity, record_activities).items()}
             Target = Pool().get(activity.scenario.model)
-            # Another one may read less than who has saved it
+            # The present user may read less than the one who has saved it
             Target.marketing_check_domain(domains)
             matching = {t.id for t in Target.search([
                         ('id', 'in', list(set(targets.values()))),
@@ -55,8 +55,8 @@ class RecordActivityFilter:
             if target not in matching}
 
 
-# When what could not be decided is looked at again
-_AGAIN = dt.timedelta(minutes=15)
+# The time until an undecided record activity is looked at again
+_CHECK_INTERVAL = dt.timedelta(minutes=15)
 
 
 class RecordActivityLeave:
@@ -134,7 +134,7 @@ class RecordActivityLeave:
         except Exception as exception:
             if is_transient(exception):
                 raise
-            at = dt.datetime.now() + _AGAIN
+            at = dt.datetime.now() + _CHECK_INTERVAL
             return {id_: until(at, 'domain_error') for id_ in targets}
         return {
             id_: cancelled(reason) for id_, target in targets.items()

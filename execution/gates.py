@@ -134,7 +134,7 @@ class RecordActivityGates:
         cursor.execute(*table.select(
                 table.id, scalar_subquery(record, record.record, where),
                 where=fields.SQL_OPERATORS['in'](table.id, ids)
-                # Who tests wants to see what becomes of each
+                # In a test each gate is to be seen
                 & (table.test == Literal(False))))
         by_target = defaultdict(list)
         for id_, reference in cursor:
@@ -151,7 +151,7 @@ class RecordActivityGates:
         except Exception as exception:
             if is_transient(exception):
                 raise
-            # The gate which is wrong is found when they are asked
+            # The gate that raises is found when they are asked one by one
             return set(), set()
         return {
             id_ for target, in cursor for id_ in by_target[target]}, passing

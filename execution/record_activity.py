@@ -34,10 +34,10 @@ from .throttle import RecordActivityThrottle
 
 logger = logging.getLogger(__name__)
 
-# What each run of the cron does with what is due, in this order
+# The jobs of each run of the cron, in their order
 DUE = ['date_fields', 'expire', 'queue_activities']
-# What is applied of what came in from outside, in this order: what the SMS
-# date is queued with what the hits do
+# The reactions on what came in from outside, in their order: activities that
+# the SMS date are queued with those of the hits
 REACTIONS = ['sms', 'hits', 'tallies']
 
 
@@ -60,9 +60,9 @@ class RecordActivity(
     Record activity: cron, queue, and the slices of its execution.
 
     A slice is asked before those below it: the completion looks at the record
-    after the event, the plan and the batch have written; the throttle, the
-    date of the record, the window and the expiry narrow what the gates and the
-    batch decide.
+    after the events, the plan and the outcomes are written; the date of the
+    record and the window narrow what the gates let through, the expiry what
+    can be retried.
     """
     __name__ = 'marketing.automation.record.activity'
 
@@ -163,12 +163,12 @@ class RecordActivity(
         return count
 
     @classmethod
-    def pause_transport(cls, activity, words):
+    def pause_transport(cls, activity, error):
         "Show on the scenario that the transport is out of reach"
         Scenario = Pool().get('marketing.automation.scenario')
         id_ = activity.scenario.id
         run_with_retry(
-            lambda: Scenario.set_problem(id_, 'courier', error=words))
+            lambda: Scenario.set_problem(id_, 'courier', error=error))
 
     @classmethod
     def resume_transport(cls, activity):

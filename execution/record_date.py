@@ -4,8 +4,8 @@
 Dates of the record at which activities are planned instead of after their
 parent.
 
-What waits knows the value by which it was dated, so it moves when that has
-changed and only then.
+A record activity knows the value of the date at which it was planned, so it
+moves when that has changed and only then.
 """
 
 import datetime as dt
@@ -121,7 +121,7 @@ class ActivityRecordDate:
 
     def planned_at(self, at):
         if self.date_field:
-            # The record has to tell
+            # It depends on the record
             return None
         return super().planned_at(at)
 
@@ -200,7 +200,7 @@ class RecordActivityRecordDate:
 
     @classmethod
     def date_fields(cls):
-        "Date what waits for a date of its record that has changed"
+        "Plan again what waits for a date of its record that has changed"
         Activity = Pool().get('marketing.automation.activity')
         now = dt.datetime.now()
         for activity in Activity.search([
@@ -233,16 +233,16 @@ class RecordActivityRecordDate:
     @classmethod
     def date_waiting(cls, activity, now, ids=None):
         """
-        Date what waits of the activity, only the ids if given, for which the
-        date of the record is another one than when it was dated.
+        Plan again what waits of the activity, only the ids if given, for which
+        the date of the record is another one than before.
 
-        It returns the ids of what it has dated.
+        It returns the ids of what it has moved.
         """
         Target = Pool().get(activity.scenario.model)
         if not _is_date(Target, activity.date_field):
             # It was when the activity was saved
             return []
-        dated, last_id = [], 0
+        moved, last_id = [], 0
         cursor = Transaction().connection.cursor()
         while True:
             cursor.execute(*cls._date_query(activity, Target, last_id, ids))
@@ -251,10 +251,10 @@ class RecordActivityRecordDate:
                 break
             cls._date_rows(activity, rows, now)
             last_id = rows[-1][0]
-            dated.extend(r[0] for r in rows)
-        if dated:
+            moved.extend(r[0] for r in rows)
+        if moved:
             clear_cache(cls)
-        return dated
+        return moved
 
     @classmethod
     def _date_query(cls, activity, Target, last_id, ids):
@@ -271,7 +271,7 @@ class RecordActivityRecordDate:
             & (Coalesce(value, '') != Coalesce(table.date_value, '')))
         if ids is not None:
             where &= fields.SQL_OPERATORS['in'](table.id, ids)
-            # Who tests does not wait
+            # Tests do not wait
             where &= table.test == Literal(False)
         return table.join(
             record, condition=table.record == record.id
@@ -288,35 +288,35 @@ class RecordActivityRecordDate:
         "Date the rows of id and value"
         table = cls.__table__()
         cursor = Transaction().connection.cursor()
-        dated, undated = [], []
+        planned, without = [], []
         for id_, value in rows:
             if not value:
-                undated.append(id_)
+                without.append(id_)
                 continue
             at = activity.dated_at(value, now)
-            dated.append([id_, value, at])
+            planned.append([id_, value, at])
             if expire_at := activity.expires_at(at, now):
-                dated[-1].append(expire_at)
-        if dated:
-            values = values_table(dated, [
+                planned[-1].append(expire_at)
+        if planned:
+            values = values_table(planned, [
                     cls._fields[n].sql_type().base
                     for n in ['id', 'date_value', 'at', 'expire_at']])
             columns = [table.reason, table.date_value, table.at]
             new = [Literal(None), values.column2, values.column3]
-            if len(dated[0]) > 3:
+            if len(planned[0]) > 3:
                 columns.append(table.expire_at)
                 new.append(values.column4)
             cursor.execute(*table.update(
                     columns, new, from_=[values],
                     where=in_keys(
                         table.id, values.column1,
-                        [id_ for id_, *_ in dated])))
-        if undated:
+                        [id_ for id_, *_ in planned])))
+        if without:
             cursor.execute(*table.update(
                     [table.reason, table.date_value, table.at,
                         table.expire_at],
                     [None, None, None, activity.expires_at(None, now)],
-                    where=fields.SQL_OPERATORS['in'](table.id, undated)))
+                    where=fields.SQL_OPERATORS['in'](table.id, without)))
 
 
 def _is_date(Model, name):

@@ -237,7 +237,7 @@ class RecordActivityReplan:
         cursor = Transaction().connection.cursor()
         table = cls.__table__()
         if activity.date_field:
-            # The next run asks the record again
+            # The next run plans it at the date of the record again
             cursor.execute(*table.update(
                     [table.date_value], [Null],
                     where=cls._movable(activity, table)))

@@ -5,7 +5,7 @@ Run: one batch of one activity, from claimed to followed.
 
 A batch is a set of record activities of one activity.  First its rows are
 locked, the gates and the action decide, and what they decide is committed
-together with the claim on what has to be handed over.  Then each parcel is
+together with the claim on what has to be handed over.  Then each message is
 handed over and its outcome committed before the next one.  At last the
 children of what is done are planned; without an action they are at once.
 Whatever is interrupted is found again by its claim.
@@ -59,7 +59,7 @@ class Run:
     """
     Execution of what is due of one activity by this process.
 
-    It knows the claim, the courier and the time; the rows are written by the
+    It knows the claim, the transport and the time; the rows are written by the
     record activity.
     """
 
@@ -67,8 +67,8 @@ class Run:
         self.RecordActivity = Pool().get(
             'marketing.automation.record.activity')
         self.activity_id = activity
-        self.courier = None
-        # Why the courier is out of reach
+        self.transport = None
+        # The exception if the transport is out of reach
         self.away = None
         # Whether it is shown that it is not
         self.is_back = False
@@ -152,31 +152,32 @@ class Run:
             activity = self.activity
             with RecordActivity.reserve(
                     activity, batch_size(activity)) as limit:
-                ids, parcels = self.claim(number, limit)
-            sent = self.deliver(parcels, number)
+                ids, messages = self.claim(number, limit)
+            sent = self.deliver(messages, number)
             self.finish(number, sent)
         RecordActivity.watch(self.activity, self.trouble)
         self.full = bool(ids) and not self.away
+        # The names in the log are documented, so they stay
         logger.info(
             "batch activity=%s claim=%s decided=%s parcels=%s sent=%s "
             "away=%s seconds=%.3f",
-            self.activity_id, number, len(ids), len(parcels), len(sent),
+            self.activity_id, number, len(ids), len(messages), len(sent),
             int(bool(self.away)), time.monotonic() - started)
         return self.full
 
     def connect(self):
         "Return if the transport of the action, if it has one, is reached"
         activity = self.activity
-        get_courier = getattr(activity, f'courier_{activity.action}', None)
-        if self.courier or not get_courier:
+        get_transport = getattr(activity, f'courier_{activity.action}', None)
+        if self.transport or not get_transport:
             return True
         # It may take long, so nothing must be locked meanwhile
         Transaction().rollback()
         try:
-            self.courier = self._stack.enter_context(get_courier())
+            self.transport = self._stack.enter_context(get_transport())
         except TransportUnavailable as exception:
             self.pause_transport(exception)
-        return bool(self.courier)
+        return bool(self.transport)
 
     def pause_transport(self, exception):
         self.away, self.is_back = exception, False
@@ -219,18 +220,18 @@ class Run:
                     {ids[0]: outcome}, dt.datetime.now()))
             self.trouble = True
             return {}
-        parcels = {}
+        messages = {}
         middle = len(ids) // 2
         for part in [ids[:middle], ids[middle:]]:
             try:
-                parcels.update(self.decide(
+                messages.update(self.decide(
                         lambda: self.RecordActivity.lock_waiting(part),
                         number))
             except Exception as exception:
                 if is_transient(exception):
                     raise
-                parcels.update(self.divide(part, number, exception))
-        return parcels
+                messages.update(self.divide(part, number, exception))
+        return messages
 
     def decide(self, lock, number):
         """
@@ -262,7 +263,7 @@ class Run:
         self.at_once = at_once and not activity.action
         outcomes = RecordActivity.decide(activity, ids)
         # What is not due any more has none
-        parcels = {
+        messages = {
             i: outcomes[i] for i in ids
             if isinstance(outcomes.get(i), OutgoingMessage)}
         decided = {
@@ -271,17 +272,17 @@ class Run:
         if self.at_once:
             RecordActivity.follow(activity, ids=[
                     i for i, o in decided.items() if o.state == 'done'])
-        RecordActivity.store_sending(parcels, now, number)
+        RecordActivity.store_sending(messages, now, number)
         self.trouble |= any(is_trouble(o) for o in outcomes.values())
-        return parcels
+        return messages
 
-    def deliver(self, parcels, number):
+    def deliver(self, messages, number):
         "Hand over the messages and return those which were handed over"
         RecordActivity = self.RecordActivity
         transaction = Transaction()
-        sent, still = {}, parcels.keys()
+        sent, still = {}, messages.keys()
         started = looked = time.monotonic()
-        for id_, parcel in parcels.items():
+        for id_, message in messages.items():
             if time.monotonic() - looked > _CHECK_INTERVAL:
                 looked = time.monotonic()
                 running = self.is_running()
@@ -292,10 +293,11 @@ class Run:
                         > claim.DEADLINE.total_seconds()):
                     break
             if id_ not in still:
-                # What is given back has the gates say why
+                # It is released, and the gates store the reason when it is
+                # due again
                 continue
             try:
-                outcome = self.send(parcel)
+                outcome = self.send(message)
             except TransportUnavailable as exception:
                 self.pause_transport(exception)
                 break
@@ -303,8 +305,8 @@ class Run:
             # What happened outside can not be undone
             stored = self.store(id_, outcome, number)
             if stored and outcome.state == 'done':
-                sent[id_] = parcel
-        if parcels:
+                sent[id_] = message
+        if messages:
             run_with_retry(lambda: RecordActivity.give_back([number]))
             if not (self.away or self.is_back):
                 RecordActivity.resume_transport(self.activity)
@@ -331,14 +333,14 @@ class Run:
         return run_with_retry(lambda: self.RecordActivity.store(
                 {id_: outcome}, now, number, handed_over=True), factor=2)
 
-    def send(self, parcel):
+    def send(self, message):
         "Hand over the message and return its outcome"
         try:
-            return self.courier.send(parcel)
+            return self.transport.send(message)
         except TransportUnavailable:
             raise
         except Exception as exception:
-            # Who tries again what is not understood does so for ever
+            # An error that is not understood would be tried again for ever
             logger.error(
                 "failed activity=%s error=%s",
                 self.activity_id, error_location(exception))

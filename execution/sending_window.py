@@ -215,7 +215,7 @@ class RecordActivitySendingWindow:
         opening = window.opening(now)
         if opening <= now:
             return {}
-        # Who tests does not wait
+        # Tests do not wait
         return {
             r.id: until(opening, 'window') for r in record_activities
             if not r.test}

@@ -4,8 +4,8 @@
 Throttle: the number of mails in a time is limited.
 
 The mails of the last minute, or hour, and those on their way out are counted
-and what is still allowed is claimed before anybody else counts.  What exceeds
-waits, and who has the turn takes what has waited longest.
+and the number still allowed is reserved before anybody else counts.  The
+others wait; who reserves next takes those which have waited longest.
 """
 
 import datetime as dt

@@ -47,8 +47,8 @@ class ScenarioAdd:
         Let the targets enter the scenario, which must be running, although
         they may not match its domain, and return the result (:class:`Added`).
 
-        Who has refused, has reached the goal or has the same value of the
-        field of unicity as another one does not enter.
+        A target does not enter if its party has opted out, it has reached the
+        goal or it has the same value of the field of unicity as another one.
 
         :param targets: records of the model of the scenario.
         :raises ScenarioError: if the scenario does not run or has another
@@ -100,10 +100,10 @@ class RecordAdd:
         enter.
         """
         Target = Pool().get(scenario.model)
-        refusals = {}
+        reasons = {}
         for reason, find in cls._refusals(scenario):
             for sub_ids in grouped_slice(
-                    sorted(set(ids) - refusals.keys()), SLICE):
+                    sorted(set(ids) - reasons.keys()), SLICE):
                 sub_ids = list(sub_ids)
                 if isinstance(find, list):
                     with inactive_records():
@@ -111,10 +111,10 @@ class RecordAdd:
                                 [('id', 'in', sub_ids), find], order=[])]
                 else:
                     found = find(sub_ids)
-                refusals.update(dict.fromkeys(found, reason))
-        for id_ in set(ids) - refusals.keys():
-            refusals[id_] = 'other'
-        return refusals
+                reasons.update(dict.fromkeys(found, reason))
+        for id_ in set(ids) - reasons.keys():
+            reasons[id_] = 'other'
+        return reasons
 
     @classmethod
     def _refusals(cls, scenario):
@@ -203,11 +203,11 @@ class Add(Wizard):
             for sub_ids in grouped_slice(ids, SLICE):
                 readable += self.model.search(
                     [('id', 'in', list(sub_ids))], order=[])
-        joined = self.start.scenario.add(readable)
-        self.result.entered = len(joined.entered)
-        self.result.already = len(joined.already)
-        self.result.refused = len(joined.refused)
-        self.result.reasons = self._reasons(joined.refused)
+        added = self.start.scenario.add(readable)
+        self.result.entered = len(added.entered)
+        self.result.already = len(added.already)
+        self.result.refused = len(added.refused)
+        self.result.reasons = self._reasons(added.refused)
         return 'result'
 
     def _reasons(self, refused):

@@ -161,9 +161,7 @@ class RecordComplete:
 
     @classmethod
     def reopen(cls, ids):
-        """
-        Reopen the completed records (ids) for which something is to come again
-        """
+        "Reopen the completed records (ids) of which something is to come."
         RecordActivity = Pool().get('marketing.automation.record.activity')
         cursor = Transaction().connection.cursor()
         table = cls.__table__()

@@ -67,8 +67,9 @@ class RecordEnter:
         Let the targets (ids of the model of the scenario) enter although they
         may not match.
 
-        Who has refused stays out.  It returns the ids of the records that
-        exist then for the targets, and may be called any number of times.
+        A target whose party has opted out stays out.  It returns the ids of
+        the records that exist then for the targets, and may be called any
+        number of times.
         """
         if now is None:
             now = dt.datetime.now()

@@ -44,7 +44,7 @@ class Record(
     """
     Record: a target inside a scenario.
 
-    A slice is asked before those below it: who leaves does so before the
+    A slice is asked before those below it: records leave before
     others enter, and the key of unicity is added to the columns of the entry.
     """
     __name__ = 'marketing.automation.record'
@@ -202,7 +202,7 @@ class Record(
         "The record that entered, None if it has been deleted"
         if isinstance(self.record, ModelSQL) and self.record.id >= 0:
             Target = self.record.__class__
-            # What the user may not read exists nevertheless
+            # A target that the user may not read exists nevertheless
             with without_check_access(), inactive_records():
                 if Target.search([('id', '=', self.record.id)]):
                     return self.record
@@ -221,7 +221,7 @@ class Record(
         cursor = Transaction().connection.cursor()
         result = {n: dict.fromkeys(map(int, records)) for n in names}
         for sub_records in grouped_slice(records, SLICE):
-            # What comes first is read last
+            # The first one is read last
             cursor.execute(*table.select(
                     table.record,
                     *[getattr(table, _COLUMNS[n]) for n in names],

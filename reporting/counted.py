@@ -25,7 +25,7 @@ from ..common.sql import SLICE, cached_query, inline, to_date, write_rows
 from ..tracking.counter import FOLD
 
 # The seconds from one count of what is left to the next during a run
-_GAP = 5
+_FOLD_INTERVAL = 5
 # With a limit PostgreSQL looks for what is uncounted before anything else
 _ALL = 2 ** 31 - 1
 
@@ -356,7 +356,7 @@ class RecordActivityCounted(Counted):
             happened = getattr(table, event) == inline(True)
             kind = Concat(kind, word(happened, event))
             if hasattr(cls, f'{event}_raw'):
-                # What a marketer or a former release has told was not a hit
+                # What a marketer or a former release has set was not a hit
                 raw = getattr(table, f'{event}_raw') == inline(True)
                 kind = Concat(kind, word(happened | raw, f'{event}_raw'))
         return kind
@@ -427,7 +427,7 @@ class RecordActivityCounted(Counted):
     def watch(cls, activity, trouble):
         super().watch(activity, trouble)
         now, name = time.monotonic(), Transaction().database.name
-        if now - cls._folds.get(name, -_GAP) >= _GAP:
+        if now - cls._folds.get(name, -_FOLD_INTERVAL) >= _FOLD_INTERVAL:
             cls._folds[name] = now
             Pool().get('marketing.automation.counter').fold(slices=4)
 

@@ -3,7 +3,7 @@
 """
 Report of links: clicks and people by day.
 
-It is counted when the hits are judged, as these are not kept for ever.
+It is counted when the hits are classified, as these are not kept for ever.
 """
 
 from collections import Counter
@@ -60,8 +60,8 @@ class Link(metaclass=PoolMeta):
 
     @classmethod
     def get_people(cls, links, names):
-        Tracker = Pool().get('marketing.automation.reporting.link')
-        return Tracker.figures([l.id for l in links], names)
+        LinkReport = Pool().get('marketing.automation.reporting.link')
+        return LinkReport.figures([l.id for l in links], names)
 
     @classmethod
     def count_days(cls, numbers):
@@ -94,7 +94,7 @@ class Hit(metaclass=PoolMeta):
         super()._count_clicks(rows, humans)
         numbers = Counter()
         for row in rows:
-            # What was judged before has been counted
+            # What was classified before has been counted
             if row.link and not row.verdict:
                 numbers[row.link, row.at.date(), 'clicks_raw'] += 1
         people = {}
@@ -151,7 +151,7 @@ class Tally(metaclass=PoolMeta):
                     })
 
 
-class LinkTracker(Reporting):
+class LinkReport(Reporting):
     "Clicks and people of a link per period"
     __name__ = 'marketing.automation.reporting.link'
     _subject = 'link'
@@ -185,7 +185,7 @@ class LinkTracker(Reporting):
 
     @classmethod
     def _live(cls):
-        # The others are counted as soon as they are judged
+        # The others are counted as soon as they are classified
         return []
 
     @classmethod

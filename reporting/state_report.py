@@ -21,8 +21,7 @@ from .kind import is_kind, nothing
 from .period import PERIODS, get_period, midnight
 from .report import Reporting
 
-# The reasons of the end of each state of a participant, the others are those
-# of whom is gone
+# The reasons of the end by state of a participant, all others are removed
 PARTICIPANTS = {
     'completed': ['completed'],
     'converted': ['converted'],
@@ -76,7 +75,7 @@ class States(Reporting):
     "Number in each state, by the period in which it was reached"
     __slots__ = ()
     _counts = ['number']
-    # Those which are not dated: they are so now
+    # The states without a date: those of now
     _now = []
 
     number = fields.Integer("Number", readonly=True)

@@ -15,7 +15,7 @@ from trytond.pyson import Eval, If, PYSONEncoder
 from trytond.transaction import Transaction, without_check_access
 from trytond.wizard import StateAction, Wizard
 
-# How many rows of a story one row of another table can make
+# How many rows of a timeline one row of another table can make
 _BASE = 64
 # In this order at the same time
 _ENTERED, _STEP, _HIT, _CONSENT, _EVENT, _ENDED = 1, 2, 3, 4, 5, 63
@@ -151,7 +151,7 @@ class Story(ModelSQL, ModelView):
                     'consent']),
             where=where)
 
-    # Words
+    # Texts
 
     def get_rec_name(self, name):
         return self.subject or f'({self.id})'

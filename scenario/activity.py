@@ -375,7 +375,8 @@ class Activity(
     """
     Activity of a scenario: its action, its delay, and its parent.
 
-    A slice is asked before those to its right: the tree sets the order of the
-    list, the event and the filter check what the definition has stored.
+    A slice is asked before those to its right and mostly calls them first: the
+    definition is validated before the event and the filter, and the tree has
+    the last word about the order.
     """
     __name__ = 'marketing.automation.activity'

@@ -73,12 +73,12 @@ def domains(source, Model):
     Return the domain of the records that fulfill the encoded condition and the
     one of those that do not.
 
-    It returns None unless a search finds for sure what evaluate tells.
+    It returns None unless a search surely finds the same as `evaluate`.
     """
     try:
         return _domains(_parse(source), Model)
     except (_Unknown, ValueError, LookupError, TypeError, AttributeError):
-        # What is wrong with it is found by its evaluation
+        # The evaluation raises its error
         return None
 
 

@@ -46,11 +46,11 @@ class ScenarioDiagram:
 
     def print_svg(self):
         """
-        Return the picture (bytes) made by Graphviz or, without its program,
+        Return the SVG (bytes) made by Graphviz or, without its program,
         the one of the form.
         """
-        drawing_ = self._drawing()
-        return svg.graphviz(*drawing_) or svg.svg(*drawing_)
+        drawing = self._drawing()
+        return svg.graphviz(*drawing) or svg.svg(*drawing)
 
     def _drawing(self):
         rtl = Transaction().context.get('language_direction') == 'rtl'

@@ -65,7 +65,7 @@ class ActivityFilter:
         except Exception as exception:
             if is_transient(exception) or is_database(exception):
                 raise
-            # What is wrong with it is told by the validation
+            # The validation raises its error
 
     @classmethod
     def get_applied_count(cls, activities, name):
@@ -82,7 +82,7 @@ class ActivityFilter:
         except Exception as exception:
             if is_transient(exception) or is_database(exception):
                 raise
-            # What is wrong with it is shown on the scenario
+            # Its error is shown on the scenario
 
     def filter_domains(self):
         """

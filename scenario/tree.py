@@ -4,8 +4,8 @@
 Tree of a scenario as one ordered list.
 
 The sequence of an activity is its place in that list, each activity before
-those which follow it.  Whoever changes a sequence changes the order among the
-siblings, the places of the others are counted again.
+those which follow it.  To change a sequence changes the order among the
+siblings; the places of the others are counted again.
 """
 
 from collections import Counter, defaultdict
@@ -66,7 +66,7 @@ class ScenarioTree:
     def get_steps(cls, scenarios, name):
         Activity = Pool().get('marketing.automation.activity')
         steps = {s.id: [] for s in scenarios}
-        # What is deactivated may have something below
+        # A deactivated activity may have others below
         with inactive_records():
             for sub_scenarios in grouped_slice(scenarios, SLICE):
                 for activity in Activity.search([
@@ -152,7 +152,7 @@ class ActivityTree:
                 If(Eval('failed_count', 0) > 0, 'warning', '')),
             ]
 
-    # What shows the place
+    # Place
 
     @classmethod
     def get_outline(cls, activities, names):
@@ -256,7 +256,7 @@ class ActivityTree:
             for row in cursor.fetchall():
                 children[row[1]].append(row)
         for rows in children.values():
-            # What is new comes last
+            # A new activity comes last
             rows.sort(key=lambda r: (r[2] is None, r[2], r[0]), reverse=True)
         for scenario in sorted(scenarios):
             left = children.pop(f'{_SCENARIO},{scenario}', [])

@@ -4,8 +4,8 @@
 Bot rules: human or machine, for each hit.
 
 A rule is a function of the case and of the limits that returns a verdict and
-its reason, or None if it can not tell.  The first rule that can decides; a
-hit for which none can is human.  To add a rule, extend ``_rules`` of the model
+its reason, or None if it can not decide.  The first rule that can does; a hit
+for which none can is human.  To add a rule, extend ``_rules`` of the model
 marketing.automation.hit, and the selection of its field reason.
 """
 
@@ -113,12 +113,10 @@ RULES = [
 
 
 def classify(case, limits=Limits(), rules=RULES):
-    """
-    Return the classification of the case: the verdict and its reason (or None)
-    """
+    "Return the classification of the case: verdict and reason (or None)"
     for rule in rules:
-        if verdict := rule(case, limits):
-            return verdict
+        if classification := rule(case, limits):
+            return classification
     return HUMAN, None
 
 

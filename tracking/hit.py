@@ -26,12 +26,12 @@ from . import bot_rule
 from .retention import HitRetention
 from .user_agent import address_part, agent_family
 
-# How long a hit waits for the end of a delivery to be judged
-_PATIENCE = dt.timedelta(days=1)
+# How long a hit waits for the report of the delivery to be classified
+_REPORT_TIMEOUT = dt.timedelta(days=1)
 # How often the same hit is kept
-_GAP = dt.timedelta(seconds=3)
-_WINDOW = dt.timedelta(minutes=1)
-_WINDOW_COUNT = 5
+_MATCH_WINDOW = dt.timedelta(seconds=3)
+_RATE_PERIOD = dt.timedelta(minutes=1)
+_RATE_COUNT = 5
 
 
 def _option(name, default):
@@ -212,16 +212,16 @@ class Hit(
                 applied=not reacts,
                 create_uid=transaction.user,
                 create_date=now,
-                gap=now - _GAP,
-                window=now - _WINDOW))
+                since_same=now - _MATCH_WINDOW,
+                since=now - _RATE_PERIOD))
         if reacts and cursor.rowcount:
             cls.schedule(record_activity)
 
     @cached_query
-    def _insertion(cls, gap, window, **values):
+    def _insertion(cls, since_same, since, **values):
         "Return the INSERT of the values if they are worth another row"
         table, same = cls.__table__(), cls.__table__()
-        where = same.at > window
+        where = same.at > since
         for name in ['kind', 'record_activity', 'record', 'agent']:
             where &= getattr(same, name) == values[name]
         # Not by the index of the links: many may have just clicked the same
@@ -235,8 +235,8 @@ class Hit(
             # the same program, so there is only a short time without.
             recent.select(
                 *map(Literal, values.values()),
-                where=(recent.number < _WINDOW_COUNT)
-                & ((recent.last == Null) | (recent.last <= gap))))
+                where=(recent.number < _RATE_COUNT)
+                & ((recent.last == Null) | (recent.last <= since_same))))
 
     @classmethod
     def _reaction_kinds(cls):
@@ -269,7 +269,7 @@ class Hit(
                     queue_scheduled_at=delay + quarantine()):
                 RecordActivity.__queue__.react(record_activities)
 
-    # Judge
+    # Classify
 
     @classmethod
     def pending(cls, limit=None):
@@ -277,7 +277,7 @@ class Hit(
         Return the rows to which nothing has reacted yet, oldest first.
 
         Those in quarantine are left out, and those of mails whose delivery is
-        not over: it is needed to judge them.
+        not over: it is needed to classify them.
         """
         RecordActivity = Pool().get('marketing.automation.record.activity')
         now = dt.datetime.now()
@@ -290,7 +290,7 @@ class Hit(
             table, ~table.applied
             & (table.at <= now - quarantine())
             & (~state.in_(['waiting', 'sending'])
-                | (table.at < now - _PATIENCE)),
+                | (table.at < now - _REPORT_TIMEOUT)),
             limit)
 
     @classmethod
@@ -339,19 +339,19 @@ class Hit(
         if not rows:
             return []
         limits_, rules = limits(), cls._rules()
-        verdicts = {
+        classified = {
             row.id: bot_rule.classify(case, limits_, rules)
             for row, case in zip(rows, cls._cases(rows, limits_))}
         table = cls.__table__()
         values = values_table(
-            [[id, *verdicts[id]] for id in sorted(verdicts)],
+            [[id, *classified[id]] for id in sorted(classified)],
             ['INTEGER', 'VARCHAR', 'VARCHAR'])
         Transaction().connection.cursor().execute(*table.update(
                 [table.verdict, table.reason, table.applied],
                 [values.column2, values.column3, True],
                 from_=[values],
-                where=in_keys(table.id, values.column1, sorted(verdicts))))
-        humans = [r for r in rows if verdicts[r.id][0] == bot_rule.HUMAN]
+                where=in_keys(table.id, values.column1, sorted(classified))))
+        humans = [r for r in rows if classified[r.id][0] == bot_rule.HUMAN]
         cls._count_clicks(rows, humans)
         return humans
 
@@ -392,7 +392,7 @@ class Hit(
     @classmethod
     def _count_clicks(cls, rows, humans):
         Link = Pool().get('marketing.automation.link')
-        # What was judged before has been counted
+        # What was classified before has been counted
         Link.count_clicks(
             Counter(r.link for r in rows if r.link and not r.verdict),
             Counter(r.link for r in humans if r.link))

@@ -284,7 +284,7 @@ class Click(ModelSQL):
     """
     First click of a human on each link of a mail.
 
-    The hits tell more but are not kept for ever.
+    The hits contain more but are not kept for ever.
     """
     __name__ = 'marketing.automation.link.click'
 

@@ -67,7 +67,7 @@ class RecordActivityPrivacy:
 
     @classmethod
     def apply_hits(cls, rows):
-        # The mails sent before still tell
+        # The mails sent before still have tracked links
         return super().apply_hits(cls._drop_untracked(rows))
 
     @classmethod

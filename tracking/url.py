@@ -13,10 +13,7 @@ import trytond.config as config
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from .url_token import decode as unseal
-from .url_token import decode_text
-from .url_token import encode as seal
-from .url_token import encode_text
+from . import url_token
 
 __all__ = [
     'ANONYMOUS_CLICK', 'ANONYMOUS_OPEN', 'ANONYMOUS_PERSONAL_CLICK',
@@ -27,7 +24,7 @@ __all__ = [
     ]
 
 OPEN, CLICK, UNSUBSCRIBE = 'o', 'c', 'u'
-# Those that tell of which activity but not of which recipient
+# Those with the activity but without the recipient
 ANONYMOUS_OPEN, ANONYMOUS_CLICK = 'p', 'a'
 # The links that contain values of the recipient
 PERSONAL_CLICK, ANONYMOUS_PERSONAL_CLICK = 'l', 'w'
@@ -58,7 +55,8 @@ def encode(kind, id, link=None):
     "Return the token of the kind for the id and the link"
     Secret = Pool().get('marketing.automation.secret')
     number, key = Secret.current()
-    return seal(number, key, kind, [id] if link is None else [id, link])
+    return url_token.encode(
+        number, key, kind, [id] if link is None else [id, link])
 
 
 def decode(kind, token):
@@ -67,7 +65,7 @@ def decode(kind, token):
     has not been made by this database for the kind.
     """
     Secret = Pool().get('marketing.automation.secret')
-    numbers = unseal(Secret.keys(), kind, token)
+    numbers = url_token.decode(Secret.keys(), kind, token)
     if numbers is None or len(numbers) not in _NUMBERS[kind]:
         return None
     id, link = (*numbers, None)[:2]
@@ -80,7 +78,7 @@ def decode_personal(kind, token):
     the token has not been made by this database for the kind.
     """
     Secret = Pool().get('marketing.automation.secret')
-    content = decode_text(Secret.keys(), kind, token, 2)
+    content = url_token.decode_text(Secret.keys(), kind, token, 2)
     if content is None:
         return None
     (id, link), text = content
@@ -136,7 +134,7 @@ def _personal_url(kind, id, link, values):
     Secret = Pool().get('marketing.automation.secret')
     prefix = _prefix(base(), Transaction().database.name)
     number, key = Secret.current()
-    token = encode_text(
+    token = url_token.encode_text(
         number, key, kind, [id, link], _SEPARATOR.join(values))
     return f'{prefix}/{kind}/{token}'
 

@@ -3,10 +3,10 @@
 """
 Tokens of public URLs: opaque, authentic and short.
 
-A token is ``base64url(key number | tag | ciphertext)``.  It is sealed in the
-way of SIV (:rfc:`5297`): the tag authenticates the kind and the payload, and
-it is the nonce with which the payload is encrypted.  The payload is a sequence
-of varints, which a text may follow.
+A token is ``base64url(key number | tag | ciphertext)``.  It is encrypted in
+the way of SIV (:rfc:`5297`): the tag authenticates the kind and the payload,
+and it is the nonce with which the payload is encrypted.  The payload is a
+sequence of varints, which a text may follow.
 """
 
 import base64
@@ -132,9 +132,7 @@ def decode(keys, kind, token):
 
 
 def decode_text(keys, kind, token, count):
-    """
-    Return so many numbers and the text of the token, None if it is not genuine
-    """
+    "Return so many numbers and the text of the token, None if not genuine"
     payload = _decode(keys, kind, token, _TEXT_TOKEN)
     if payload is None:
         return None

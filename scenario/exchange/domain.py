@@ -18,7 +18,7 @@ def write_domain(Model, text, reference):
     """
     Return the document of the PYSON text of a domain.
 
-    :param Model: what the domain searches.
+    :param Model: the model that the domain searches.
     :param reference: the function that returns the document of a record.
     """
     return _Writer(reference).write(Model, json.loads(text))

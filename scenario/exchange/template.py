@@ -3,10 +3,9 @@
 """
 Scenario templates that come with the module.
 
-Each is a file like that of an exported scenario, which has besides, as
-``template``, what it is called, what it does and what it asks for.  The texts
-of its e-mails are put into one layout, and what was asked for replaces its
-name in braces.
+Each is a file like that of an exported scenario with, as ``template``, its
+name, its description and its parameters, the needs.  The texts of its e-mails
+are put into one layout, and the value of a need replaces its name in braces.
 """
 
 import html
@@ -69,15 +68,15 @@ class ScenarioTemplate:
     """
     A scenario template.
 
-    :ivar name: how it is known.
+    :ivar name: its identifier.
     :ivar title: its name, by language.
     :ivar description: what it does, by language.
-    :ivar needs: what it asks for: a dictionary by name of the words about it
-        by language.
+    :ivar needs: its parameters: a dictionary by name of the label by
+        language.
     :ivar creates: the names by language of what can be created for a need,
         by name.
     :ivar modules: the modules that must be active.
-    :ivar model: what enters the scenario.
+    :ivar model: the name of the model of the targets.
     """
 
     def __init__(self, path):
@@ -98,7 +97,7 @@ class ScenarioTemplate:
         Return the text of the scenario with the values of the needs.
 
         :param values: a dictionary of text, or of text by language, by name.
-        :param name: how the scenario is called, if not like the template.
+        :param name: the name of the scenario if not the one of the template.
         """
         document = _Filler(values).fill(self.document)
         document['scenario'] = {

@@ -27,9 +27,9 @@ class ScenarioFromTemplate:
         """
         Create the scenario of a template, as a draft.
 
-        :param name: how the template is known.
-        :param values: a dictionary of what it needs by name: text, or a
-            record; what is missing is created if the template can.
+        :param name: the identifier of the template.
+        :param values: a dictionary of the values of the needs by name: text,
+            or a record; a missing one is created if the template can.
         :raises ScenarioTemplateError: if it can not be used here, or a value
             is missing or wrong.
         """
@@ -66,7 +66,7 @@ class ScenarioFromTemplate:
                         template.title, Transaction().language),
                     modules=', '.join(missing)))
 
-    # What the templates need: each returns the text, and the record it names
+    # The needs: each method returns the text, and the record it names
 
     @classmethod
     def _template_text(cls, template, need, value):
@@ -324,6 +324,6 @@ class FromTemplate(Wizard):
         scenario = Scenario.from_template(template.name, {
                 need: getattr(self.parameters, need, None)
                 for need in template.needs})
-        # The form is what opens
+        # The form opens first
         action['views'].reverse()
         return action, {'res_id': scenario.id}

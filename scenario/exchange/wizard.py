@@ -119,6 +119,6 @@ class Import(Wizard):
             }
 
     def do_open_(self, action):
-        # The form is what opens
+        # The form opens first
         action['views'].reverse()
         return action, {'res_id': self.start.scenario.id}
