@@ -201,14 +201,14 @@ class House:
 
     def bases(self, cls):
         "Return the bases of the class that are in the house"
+        return [b for b in self.all_bases(cls) if b in self.classes]
+
+    def all_bases(self, cls):
+        "Return the bases of the class, also those from outside"
         imported = {n: f for f, n in self.imports[cls.file] if n}
-        bases = []
-        for node in self.classes[cls].bases:
-            if isinstance(node, ast.Name):
-                base = Class(imported.get(node.id, cls.file), node.id)
-                if base in self.classes:
-                    bases.append(base)
-        return bases
+        return [
+            Class(imported.get(node.id, cls.file), node.id)
+            for node in self.classes[cls].bases if isinstance(node, ast.Name)]
 
     def order(self, cls):
         "Return the classes in which Python looks for a method"

@@ -300,6 +300,25 @@ def check_slots(house):
             for node in house.classes[cls].body)]
 
 
+def check_slices_first(house):
+    "No slice follows a class of trytond, whose methods would hide its own"
+    def is_core(cls):
+        if cls in house.classes:
+            return any(map(is_core, house.all_bases(cls)))
+        # It derives from nothing and lets those behind it answer
+        return cls.name != 'Workflow'
+
+    violations = []
+    for cls in sorted(set().union(*house.chains.values())):
+        core = False
+        for base in house.all_bases(cls):
+            if is_core(base):
+                core = True
+            elif core and base in house.classes:
+                violations.append(f"{base} of {cls} is behind trytond")
+    return violations
+
+
 def check_gates(house):
     "The gates are asked in the order of the documentation"
     gates = next(
