@@ -26,6 +26,7 @@ class Erase(metaclass=PoolMeta):
         pool = Pool()
         Consent = pool.get('marketing.automation.consent')
         Record = pool.get('marketing.automation.record')
+        Suppression = pool.get('marketing.automation.suppression')
         with without_check_access():
             records = sorted(Record.find_by_parties([party_id]))
         return super().to_erase(party_id) + [
@@ -33,6 +34,10 @@ class Erase(metaclass=PoolMeta):
             *self._erase_hits(records),
             *self._erase_links(party_id),
             *self._erase_records(records),
+            # The address remains: who does not want to be written to must not
+            # be when it comes again
+            (Suppression, [('record_activity.record', 'in', records)], True,
+                ['detail', 'record_activity'], [None, None]),
             # The entries remain, of an unnamed party
             (Consent, [('party', '=', party_id)], True,
                 ['comment', 'record'], [None, None]),
@@ -70,8 +75,8 @@ class Erase(metaclass=PoolMeta):
                     'detail', 'message_id', 'email_address'],
                 [state, reason, ended, None, None, None, None, None]),
             (Record, [('id', 'in', records)], True,
-                ['record', 'uuid', 'end_reason', 'ended_at'],
-                [nobody, None,
+                ['record', 'uuid', 'unicity', 'end_reason', 'ended_at'],
+                [nobody, None, None,
                     lambda column: Coalesce(column, 'erased'),
                     lambda column: Coalesce(column, now)]),
             ]

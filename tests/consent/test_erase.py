@@ -184,3 +184,15 @@ class EraseTestCase(unittest.TestCase):
             Party.write([Party(party.id)], {'active': True})
         Record.enter(scenario, dt.datetime.now())
         self.assertNotIn(party, {r.record for r in Record.search([])})
+
+    @with_transaction()
+    def test_erase_unicity(self):
+        "Test what was unique of an erased party is forgotten"
+        Record = Pool().get(RECORD)
+        _, activity, _ = create_scenario()
+        party = create_party(NAME)
+        record = enter(activity, party).record
+        Record.write([record], {'unicity': ADDRESS})
+        self.erase(party)
+        clear_cache(Record)
+        self.assertIsNone(Record(record.id).unicity)

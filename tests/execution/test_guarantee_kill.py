@@ -28,7 +28,7 @@ class KillTestCase(PromiseTestCase):
         port = self.smtp.port
         self.smtp.die()
         server = self.start(
-            '-m', 'trytond.modules.marketing_automation.tests.smtp',
+            '-m', 'trytond.modules.marketing_automation.tests.mail.smtp',
             '--port', str(port), '--out', str(self.folder),
             '--delay', '0.03')
         self.wait(lambda: self.is_listening(port) or server.poll())

@@ -6,7 +6,7 @@ A real SMTP server that does as it is told, for tests and the demo.
 It can also be run as a process of its own which stores each message it accepts
 as a file::
 
-    python -m trytond.modules.marketing_automation.tests.smtp \\
+    python -m trytond.modules.marketing_automation.tests.mail.smtp \\
         --port 2525 --out messages
 """
 

@@ -413,7 +413,7 @@ class ProcessTestCase(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             process = subprocess.Popen([
                     sys.executable, '-m',
-                    'trytond.modules.marketing_automation.tests.smtp',
+                    'trytond.modules.marketing_automation.tests.mail.smtp',
                     '--port', '0', '--out', folder, '--refuse', 'john'],
                 stdout=subprocess.PIPE, text=True, env=dict(os.environ))
             try:
