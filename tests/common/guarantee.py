@@ -8,7 +8,8 @@ As a process it waits for orders on its input: for each line it runs the crons
 that are due in a process of its own, of which it prints the number, and when
 that ends its status::
 
-    python -m trytond.modules.marketing_automation.tests.common.guarantee DATABASE
+    python -m trytond.modules.marketing_automation.tests.common.guarantee \
+        DATABASE
 """
 
 import datetime as dt
