@@ -61,8 +61,8 @@ class Row(NamedTuple):
     link: Optional[int]
     at: dt.datetime
     agent: Optional[str]
-    # The one before, if it is judged again
-    bot_rule: Optional[str]
+    # The one before, if it is classified again
+    verdict: Optional[str]
 
 
 class Hit(
