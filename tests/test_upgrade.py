@@ -1,44 +1,10 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
-import re
 import unittest
 from contextlib import ExitStack
 
 from .common import upgrade
-
-# The tables that hold no data from XML
-CONTENT = re.compile(
-    r'marketing_automation_|party_|sale_|ir_cron$|ir_email|web_shortened_url')
-
-
-class Snapshot:
-    "What is in a database"
-
-    def __init__(self, database):
-        self.schema = database.schema()
-        tables = database.tables()
-        self.rows = {
-            table: database.rows(table)
-            for table in tables if CONTENT.match(table)}
-        self.sizes = {table: len(database.rows(table)) for table in tables}
-        self.ids = {
-            (row['model'], row['fs_id'])
-            for row in database.rows('ir_model_data')
-            if row['module'] == 'marketing_automation'}
-        self.fields = {
-            (row['model'], row['name'], row['ttype'], row['relation'])
-            for row in database.rows('ir_model_field')
-            if row['module'] == 'marketing_automation'}
-        self.translations = {
-            (row['name'], row['res_id'], row['lang'], row['value'],
-                row['fuzzy'])
-            for row in database.rows('ir_translation')
-            if row['type'] == 'model'
-            and row['name'].startswith('marketing.automation.')
-            # Those of a module come from its files
-            and not row['module']
-            # The names of the models themselves have no record
-            and row['res_id'] not in {None, -1}}
+from .common.upgrade import Snapshot
 
 
 @unittest.skipUnless(
@@ -117,4 +83,5 @@ class UpgradeTestCase(unittest.TestCase):
 
     def test_works(self):
         "Test the scenarios go on"
-        self.database.check()
+        self.database.check(
+            'upgrade_content', 'upgrade_links', 'upgrade_progress')

@@ -1,16 +1,22 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 """
-Databases filled by the module of the Tryton project, to upgrade.
+Databases to upgrade.
 
-The folder fixtures holds for each series of Tryton what that module has left
-in a database in which also sale, marketing_campaign and web_shortener are
-activated, as a file of SQLite and as a dump of PostgreSQL.
+The folder fixtures holds dumps of SQLite and PostgreSQL by series of Tryton:
+
+upstream
+    What the module of the Tryton project has left in a database in which also
+    sale, marketing_campaign and web_shortener are activated.
+flat
+    What this module has left when all its files were in one folder, see
+    flat_fixture.py.
 """
 
 import gzip
 import json
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -31,37 +37,73 @@ RECORD_ACTIVITY = 'marketing.automation.record.activity'
 UNSUBSCRIBED = 'party.party-unsubscribed-marketing.automation.scenario'
 # The activities in the databases
 WELCOME, OPENED, THANKS, REMINDER, SURVEY, QUOTATION, _, WAIT = range(1, 9)
-# What checks an updated database, in this order
-CHECKS = ['upgrade_content', 'upgrade_links', 'upgrade_progress']
+# The tables that hold no data from XML
+CONTENT = re.compile(
+    r'marketing_automation_|party_|sale_|ir_cron$|ir_email|web_shortened_url')
 
 SERIES = '.'.join(__version__.split('.')[:2])
 _FIXTURES = Path(__file__).parents[1] / 'fixtures'
+_KIND = {'sqlite': 'sqlite', 'postgresql': 'pg'}[backend.name]
 
 
-def _fixture(kind):
-    return _FIXTURES / f'upstream-{SERIES}.{kind}'
+def _dump(fixture):
+    return _FIXTURES / f'{fixture}-{SERIES}.{_KIND}.sql.gz'
 
 
-def available():
-    return _fixture('json').exists()
+def available(fixture='upstream'):
+    return _dump(fixture).exists()
 
 
-def content():
+def content(fixture='upstream'):
     "Return the figures of the content"
-    return json.loads(_fixture('json').read_text())
+    for name in [f'{fixture}-{SERIES}.{_KIND}', f'{fixture}-{SERIES}']:
+        path = _FIXTURES / f'{name}.json'
+        if path.exists():
+            return json.loads(path.read_text(encoding='utf-8'))
 
 
-def new_database():
+def new_database(fixture='upstream'):
     "Return the context manager of a database of the present backend"
     if backend.name == 'sqlite':
-        return SQLite()
-    return PostgreSQL()
+        return SQLite(fixture)
+    return PostgreSQL(fixture)
+
+
+class Snapshot:
+    "What is in a database"
+
+    def __init__(self, database):
+        self.schema = database.schema()
+        tables = database.tables()
+        self.rows = {
+            table: database.rows(table)
+            for table in tables if CONTENT.match(table)}
+        self.sizes = {table: len(database.rows(table)) for table in tables}
+        self.ids = {
+            (row['model'], row['fs_id']): row['db_id']
+            for row in database.rows('ir_model_data')
+            if row['module'] == 'marketing_automation'}
+        self.fields = {
+            (row['model'], row['name'], row['ttype'], row['relation'])
+            for row in database.rows('ir_model_field')
+            if row['module'] == 'marketing_automation'}
+        self.translations = {
+            (row['name'], row['res_id'], row['lang'], row['value'],
+                row['fuzzy'])
+            for row in database.rows('ir_translation')
+            if row['type'] == 'model'
+            and row['name'].startswith('marketing.automation.')
+            # Those of a module come from its files
+            and not row['module']
+            # The names of the models themselves have no record
+            and row['res_id'] not in {None, -1}}
 
 
 class Database:
     "A database made from the fixture"
 
-    def __init__(self):
+    def __init__(self, fixture):
+        self.fixture = fixture
         self.name = f'upgrade_{secrets.token_hex(4)}'
 
     def __enter__(self):
@@ -140,11 +182,18 @@ class Database:
         path = Path(sys.executable).parent / name
         return str(path) if path.exists() else name
 
-    def check(self):
-        "Run the checks on the updated database"
+    def check(self, *names):
+        "Run the checks on the database, in this order"
         self.run(
             sys.executable, '-m', 'unittest', '-v',
-            *(f'{__package__}.{name}' for name in CHECKS))
+            *(f'{__package__}.{name}' for name in names))
+
+    def module_data(self):
+        "Return the result of the function in a process of its own"
+        path = self.folder / 'module_data.json'
+        self.run(
+            sys.executable, '-m', f'{__package__}.module_data', str(path))
+        return json.loads(path.read_text(encoding='utf-8'))
 
 
 class SQLite(Database):
@@ -156,9 +205,12 @@ class SQLite(Database):
         return self.folder / f'{self.name}.sqlite'
 
     def load(self):
-        with gzip.open(_fixture('sqlite.gz')) as source:
-            with open(self.path, 'wb') as target:
-                shutil.copyfileobj(source, target)
+        connection = self.connect()
+        try:
+            with gzip.open(_dump(self.fixture), 'rt', encoding='utf-8') as f:
+                connection.executescript(f.read())
+        finally:
+            connection.close()
 
     def connect(self):
         return sqlite3.connect(self.path)
@@ -197,7 +249,7 @@ class PostgreSQL(Database):
         self._administrate('create')
         self._created = True
         with self.connect() as connection:
-            with gzip.open(_fixture('pg.sql.gz'), 'rt', encoding='utf-8') as f:
+            with gzip.open(_dump(self.fixture), 'rt', encoding='utf-8') as f:
                 self._load(connection.cursor(), f)
 
     def _load(self, cursor, lines):
