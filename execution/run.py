@@ -159,7 +159,7 @@ class Run:
         self.full = bool(ids) and not self.away
         # The names in the log are documented, so they stay
         logger.info(
-            "batch activity=%s claim=%s decided=%s parcels=%s sent=%s "
+            "batch activity=%s claim=%s decided=%s messages=%s sent=%s "
             "away=%s seconds=%.3f",
             self.activity_id, number, len(ids), len(messages), len(sent),
             int(bool(self.away)), time.monotonic() - started)
@@ -182,7 +182,7 @@ class Run:
     def pause_transport(self, exception):
         self.away, self.is_back = exception, False
         self.RecordActivity.pause_transport(self.activity, str(exception))
-        logger.error("courier away activity=%s", self.activity_id)
+        logger.error("transport away activity=%s", self.activity_id)
 
     def claim(self, number, limit):
         """

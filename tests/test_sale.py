@@ -110,11 +110,11 @@ class SaleTestCase(SalesTestCase):
             Scenario = pool.get('marketing.automation.scenario')
             Scenario.enter(Scenario.search([]))
             RecordActivity = pool.get('marketing.automation.record.activity')
-            parcels = pool.get('marketing.automation.activity')(
+            messages = pool.get('marketing.automation.activity')(
                 activity).execute_webhook(RecordActivity.search([]))
             contents = [
                 json.loads(p.content)['data']['record']
-                for p in parcels.values()]
+                for p in messages.values()]
         self.assertEqual(
             sorted(c['fields']['number'] for c in contents), ['1', '2'])
         for content in contents:

@@ -164,19 +164,19 @@ class StatementsTestCase(unittest.TestCase):
         self.assertEqual(
             len(RecordActivity.due(activity.id, now, len(ids))), len(ids))
         outcomes = RecordActivity.decide(activity, ids)
-        parcels = {
+        messages = {
             i: o for i, o in outcomes.items()
             if isinstance(o, OutgoingMessage)}
         decided = {
             i: o for i, o in outcomes.items() if isinstance(o, Outcome)}
         RecordActivity.store(decided, now, number)
-        RecordActivity.store_sending(parcels, now, number)
-        if parcels:
-            self.assertEqual(len(parcels), len(ids))
+        RecordActivity.store_sending(messages, now, number)
+        if messages:
+            self.assertEqual(len(messages), len(ids))
             # This is part of the hand-over of each
             RecordActivity.store(
-                dict.fromkeys(parcels, done()), now, number)
-            activity.log_send_email(parcels)
+                dict.fromkeys(messages, done()), now, number)
+            activity.log_send_email(messages)
         RecordActivity.follow(
             activity, ids=None if number else list(decided), claim=number)
 

@@ -11,11 +11,11 @@ from trytond.pool import Pool
 from trytond.transaction import Transaction
 
 from ..common.crowd import create_crowd
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 from ..test_statements import counted
 
 
-class ActionTestCase(PromiseTestCase):
+class ActionTestCase(GuaranteeTestCase):
     "Test case with a marketer who draws a scenario of one activity"
 
     @classmethod

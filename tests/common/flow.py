@@ -5,10 +5,10 @@ import json
 
 from trytond.pool import Pool
 
-from .guarantee import PromiseTestCase
+from .guarantee import GuaranteeTestCase
 
 
-class FlowTestCase(PromiseTestCase):
+class FlowTestCase(GuaranteeTestCase):
     "Test case of the flow of parties through scenarios"
     emails = ['ann@example.com', 'bob@example.com', 'cay@example.com']
 
@@ -50,4 +50,4 @@ class FlowTestCase(PromiseTestCase):
                 for r in RecordActivity.search([]))
 
 
-del PromiseTestCase
+del GuaranteeTestCase

@@ -81,7 +81,7 @@ def database(*extras):
             backend.Database.clear_cache()
 
 
-class PromiseTestCase(unittest.TestCase):
+class GuaranteeTestCase(unittest.TestCase):
     "Test case with a database of its own and a real mail server"
     _options = {}
     _extras = []

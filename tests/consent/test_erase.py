@@ -69,13 +69,13 @@ class EraseTestCase(unittest.TestCase):
         activity, (sent, other) = create_mail(names=[NAME, "Other"])
         RecordActivity = sent.__class__
         party = sent.record.record
-        parcel, = RecordActivity.decide(activity, [sent.id]).values()
+        outgoing, = RecordActivity.decide(activity, [sent.id]).values()
         RecordActivity.write([sent], {
                 'state': 'done',
                 'detail': f"Delivered to {ADDRESS}",
-                'message_id': parcel.message_id,
+                'message_id': outgoing.message_id,
                 })
-        activity.log_send_email({sent.id: parcel})
+        activity.log_send_email({sent.id: outgoing})
         email, = Email.search([])
         Email.write([email], {
                 'subject': f"Hello {NAME}", 'body': f"Dear {NAME}"})
@@ -90,7 +90,7 @@ class EraseTestCase(unittest.TestCase):
             self.assertTrue(any(text in v for v in former.values()), text)
         figures = [activity.record_count, activity.email_clicked]
         scenario_figures = activity.scenario.record_count
-        uuid, message_id = sent.record.uuid, parcel.message_id
+        uuid, message_id = sent.record.uuid, outgoing.message_id
 
         self.erase(party)
         # It is done by SQL

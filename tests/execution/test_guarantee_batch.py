@@ -12,7 +12,7 @@ from trytond.modules.marketing_automation.outcome import done
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
 class _Nowhere:
@@ -24,11 +24,11 @@ class _Nowhere:
     def __exit__(self, *args):
         pass
 
-    def send(self, parcel):
+    def send(self, outgoing):
         return done()
 
 
-class BatchTestCase(PromiseTestCase):
+class BatchTestCase(GuaranteeTestCase):
     "Test that nothing grows with the size of the run"
     _options = {'marketing__batch_size': 100}
 
@@ -187,7 +187,7 @@ class BatchTestCase(PromiseTestCase):
         self.assertEqual(self.states, {'done': 5})
 
 
-class LogTestCase(PromiseTestCase):
+class LogTestCase(GuaranteeTestCase):
     "Test that the log tells what happens but nothing about persons"
 
     def test_personal_data(self):
@@ -211,5 +211,5 @@ class LogTestCase(PromiseTestCase):
         for word in ['alice', 'bob', 'carol', '@example', '@@']:
             self.assertNotIn(word, output)
         self.assertRegex(
-            output, r'batch activity=\d+ claim=\d+ decided=3 parcels=2 '
+            output, r'batch activity=\d+ claim=\d+ decided=3 messages=2 '
             r'sent=0 away=0 seconds=\d+\.\d+')

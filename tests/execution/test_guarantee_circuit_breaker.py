@@ -6,10 +6,10 @@ import logging
 
 from trytond.pool import Pool
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
-class BreakerTestCase(PromiseTestCase):
+class BreakerTestCase(GuaranteeTestCase):
     "Test that a scenario of which too much fails stops itself"
     _options = {'marketing__batch_size': 10}
 

@@ -9,12 +9,12 @@ from trytond import backend
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
-from ..common.guarantee import PATIENCE, PromiseTestCase
+from ..common.guarantee import PATIENCE, GuaranteeTestCase
 
 
 @unittest.skipUnless(
     backend.name == 'postgresql', "needs processes that work together")
-class ProcessesTestCase(PromiseTestCase):
+class ProcessesTestCase(GuaranteeTestCase):
     "Test many processes send one mail to each"
     _options = {'marketing__batch_size': 20}
 
@@ -114,7 +114,7 @@ def click(test_case):
 
 
 @unittest.skipUnless(backend.name == 'sqlite', "is about its one writer")
-class LockedTestCase(PromiseTestCase):
+class LockedTestCase(GuaranteeTestCase):
     "Test nobody has to wait too long for the one writer"
 
     def test_clicks(self):

@@ -7,7 +7,7 @@ from unittest.mock import patch
 from trytond.modules.marketing_automation.mail.smtp import Session
 from trytond.pool import Pool
 
-from ..common.guarantee import TEMPLATE, PromiseTestCase
+from ..common.guarantee import TEMPLATE, GuaranteeTestCase
 
 RAISES = """<html><body>
 <p>Hello</p>
@@ -16,7 +16,7 @@ RAISES = """<html><body>
 </body></html>"""
 
 
-class IsolationTestCase(PromiseTestCase):
+class IsolationTestCase(GuaranteeTestCase):
     "Test that what is wrong with one hurts nobody else"
 
     def create_names(self, *names, **values):
@@ -253,10 +253,10 @@ class IsolationTestCase(PromiseTestCase):
         self.create_names('alice', 'bob')
         send = Session.send
 
-        def broken(self, parcel):
-            if 'alice' in parcel.recipient:
+        def broken(self, outgoing):
+            if 'alice' in outgoing.recipient:
                 raise RuntimeError("not foreseen")
-            return send(self, parcel)
+            return send(self, outgoing)
 
         with patch.object(Session, 'send', broken), \
                 self.assertLogs('trytond.modules', logging.ERROR):

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from trytond import backend
 
-from ..common.guarantee import PromiseTestCase, Runner
+from ..common.guarantee import GuaranteeTestCase, Runner
 
 KILLS = 25
 RECIPIENTS = 400
@@ -18,7 +18,7 @@ RECIPIENTS = 400
 
 @unittest.skipUnless(
     backend.name == 'postgresql', "needs processes that work together")
-class KillTestCase(PromiseTestCase):
+class KillTestCase(GuaranteeTestCase):
     "Test that a process may be killed at any moment"
     _options = {'marketing__batch_size': 20}
 

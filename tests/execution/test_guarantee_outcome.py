@@ -5,10 +5,10 @@ import datetime as dt
 from trytond.modules.marketing_automation.execution.retry import retry_delay
 from trytond.pool import Pool
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
-class OutcomeTestCase(PromiseTestCase):
+class OutcomeTestCase(GuaranteeTestCase):
     "Test that the outcome of each mail is known"
 
     def create_addresses(self, *names):

@@ -7,10 +7,10 @@ from trytond import backend
 from trytond.model.exceptions import DomainValidationError
 from trytond.pool import Pool
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
-class ThrottleTestCase(PromiseTestCase):
+class ThrottleTestCase(GuaranteeTestCase):
     "Test that there are not more mails than allowed"
 
     def sent(self):
@@ -143,7 +143,7 @@ class ThrottleTestCase(PromiseTestCase):
 
 @unittest.skipUnless(
     backend.name == 'postgresql', "needs processes that work together")
-class WorkersTestCase(PromiseTestCase):
+class WorkersTestCase(GuaranteeTestCase):
     "Test that workers share the limit"
     _options = {
         'queue__worker': True,

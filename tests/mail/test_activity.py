@@ -272,11 +272,11 @@ class MailTestCase(MailMixin, unittest.TestCase):
         "Test an address that only some servers accept"
         party = self.create_party("Alice", email='')
         self.add_email(party, 'älice@example.com')
-        parcel = self.execute(self.create_activity())["Alice"]
-        self.assertEqual(parcel.recipient, 'älice@example.com')
+        outgoing = self.execute(self.create_activity())["Alice"]
+        self.assertEqual(outgoing.recipient, 'älice@example.com')
         self.assertIn(
             "Hello Alice",
-            parcel.content.get_body(['plain']).get_content())
+            outgoing.content.get_body(['plain']).get_content())
 
     @with_transaction()
     def test_inactive(self):
@@ -287,11 +287,11 @@ class MailTestCase(MailMixin, unittest.TestCase):
         ContactMechanism.write(
             ContactMechanism.search([]), {'active': False})
         self.add_email(party, 'new@example.com')
-        parcel = self.execute(self.create_activity(email_template=(
+        outgoing = self.execute(self.create_activity(email_template=(
                     '<p>[${record.email}] '
                     '[${len(record.contact_mechanisms)}]</p>')))["Alice"]
-        self.assertEqual(parcel.recipient, 'new@example.com')
-        html = parcel.content.get_body(['html']).get_content()
+        self.assertEqual(outgoing.recipient, 'new@example.com')
+        html = outgoing.content.get_body(['html']).get_content()
         self.assertIn('[new@example.com] [1]', html)
 
     @with_transaction()

@@ -5,10 +5,10 @@ import logging
 
 from trytond.pool import Pool
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
-class AwayTestCase(PromiseTestCase):
+class AwayTestCase(GuaranteeTestCase):
     "Test that the mail server may be out of reach"
 
     def add_activity(self, scenario, **values):

@@ -2,7 +2,7 @@
 # this repository contains the full copyright notices and license terms.
 from trytond.modules.marketing_automation.exceptions import SenderError
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 # Addresses that nobody gets a mail for
 IMPOSSIBLE = [
@@ -55,7 +55,7 @@ NAMES = [
     ]
 
 
-class HeaderTestCase(PromiseTestCase):
+class HeaderTestCase(GuaranteeTestCase):
     "Test that a mail goes to the one address of its recipient"
 
     def set_address(self, party, value):

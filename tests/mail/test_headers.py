@@ -132,12 +132,12 @@ class HeadersTestCase(unittest.TestCase):
         server = start_server(self, **options)
         self.create_party()
         activity = self.create_activity()
-        parcel, = self.execute(activity).values()
+        outgoing, = self.execute(activity).values()
         with Session() as session:
-            self.assertEqual(session.send(parcel).state, 'done')
+            self.assertEqual(session.send(outgoing).state, 'done')
         accepted, = server.messages
         self.assertEqual(
-            parcel.message_id,
+            outgoing.message_id,
             email.message_from_bytes(
                 accepted.content, policy=default_policy)['Message-ID'])
         return accepted.content, activity
@@ -223,10 +223,10 @@ class HeadersTestCase(unittest.TestCase):
         Scenario.write(
             [Scenario(activity.scenario.id)], {'unsubscribable': False})
         with Transaction().set_user(0):
-            parcel, = self.execute(activity).values()
+            outgoing, = self.execute(activity).values()
 
-        self.assertIn('List-Unsubscribe', parcel.content)
-        self.assertNotIn('List-Unsubscribe-Post', parcel.content)
+        self.assertIn('List-Unsubscribe', outgoing.content)
+        self.assertNotIn('List-Unsubscribe-Post', outgoing.content)
 
     @with_transaction()
     def test_again(self):

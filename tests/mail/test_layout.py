@@ -137,9 +137,9 @@ class LayoutTestCase(MailMixin, unittest.TestCase):
         outcomes = self.execute(self.create_activity(
                 email_template='<p>Hello ${record.name}</p>',
                 layout=layout.id))
-        for name, parcel in outcomes.items():
-            self.assertIsInstance(parcel.content, SerializedMessage)
-            text, html = parcel.content.iter_parts()
+        for name, outgoing in outcomes.items():
+            self.assertIsInstance(outgoing.content, SerializedMessage)
+            text, html = outgoing.content.iter_parts()
             self.assertIn(f"Hello {name}", text.get_content())
             self.assertIn("Shop & Co", text.get_content())
 

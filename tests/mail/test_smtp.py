@@ -23,7 +23,7 @@ from trytond.modules.marketing_automation.tests.mail.smtp import (
 MODULE = 'trytond.modules.marketing_automation.mail.smtp'
 
 
-def parcel(
+def outgoing(
         recipient='jane@example.com', sender='shop@example.com',
         subject="Hello", body="Good morning\n", content=None):
     if content is None:
@@ -63,7 +63,7 @@ class DeliveryTestCase(SessionTestCase):
         server = self.serve()
         with self.session(server) as session:
             for _ in range(3):
-                self.assertEqual(session.send(parcel()), done())
+                self.assertEqual(session.send(outgoing()), done())
 
         self.assertEqual(server.connections, 1)
         self.assertEqual(server.commands['quit'], 1)
@@ -84,12 +84,12 @@ class DeliveryTestCase(SessionTestCase):
     def test_recipient(self):
         "Test the envelope has nobody from the headers"
         server = self.serve()
-        content = parcel().content
+        content = outgoing().content
         content['Cc'] = 'cc@example.com'
         content['Bcc'] = 'bcc@example.com'
         content['Resent-To'] = 'resent@example.com'
         with self.session(server) as session:
-            session.send(parcel('real@example.com', content=content))
+            session.send(outgoing('real@example.com', content=content))
 
         message, = server.messages
         self.assertEqual(message.rcpt_tos, ['real@example.com'])
@@ -108,15 +108,15 @@ class DeliveryTestCase(SessionTestCase):
             ]
         with self.session(server) as session:
             for recipient in recipients:
-                self.assertEqual(session.send(parcel(recipient)), done())
+                self.assertEqual(session.send(outgoing(recipient)), done())
         self.assertEqual(
             [m.rcpt_tos for m in server.messages], [[r] for r in recipients])
 
     def test_no_sender(self):
-        "Test a parcel without sender"
+        "Test a outgoing without sender"
         server = self.serve()
         with self.session(server) as session:
-            self.assertEqual(session.send(parcel(sender=None)), done())
+            self.assertEqual(session.send(outgoing(sender=None)), done())
         message, = server.messages
         self.assertEqual(message.mail_from, '<>')
 
@@ -125,17 +125,18 @@ class DeliveryTestCase(SessionTestCase):
         server = self.serve()
         with self.session(server) as session:
             self.assertOutcome(
-                session.send(parcel('a, victim@example.com')),
+                session.send(outgoing('a, victim@example.com')),
                 'failed', 'address_invalid', 'a, victim@example.com')
             self.assertOutcome(
-                session.send(parcel('a@b.c\r\nRCPT TO:<victim@example.com>')),
+                session.send(
+                    outgoing('a@b.c\r\nRCPT TO:<victim@example.com>')),
                 'failed', 'address_invalid', 'a@b.c RCPT TO:')
             self.assertOutcome(
-                session.send(parcel(None)), 'failed', 'address_invalid')
+                session.send(outgoing(None)), 'failed', 'address_invalid')
             self.assertOutcome(
-                session.send(parcel(sender='Shop <shop@example.com>')),
+                session.send(outgoing(sender='Shop <shop@example.com>')),
                 'failed', 'sender_invalid')
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
         self.assertEqual(server.commands['mail'], 1)
 
     def test_refused(self):
@@ -146,9 +147,9 @@ class DeliveryTestCase(SessionTestCase):
                 server.on(stage, '550 5.7.1 not\twanted', times=1)
                 with self.session(server) as session:
                     self.assertOutcome(
-                        session.send(parcel()),
+                        session.send(outgoing()),
                         'failed', 'refused', '550 5.7.1 not wanted')
-                    self.assertEqual(session.send(parcel()), done())
+                    self.assertEqual(session.send(outgoing()), done())
                 self.assertEqual(server.connections, 1)
                 self.assertEqual(len(server.messages), 1)
 
@@ -161,9 +162,9 @@ class DeliveryTestCase(SessionTestCase):
                     server.on(stage, f'{code} 4.2.1 greylisted', times=1)
                     with self.session(server) as session:
                         self.assertOutcome(
-                            session.send(parcel()), 'waiting', 'server_busy',
+                            session.send(outgoing()), 'waiting', 'server_busy',
                             f'{code} 4.2.1 greylisted')
-                        self.assertEqual(session.send(parcel()), done())
+                        self.assertEqual(session.send(outgoing()), done())
                     self.assertEqual(server.connections, 1)
                     self.assertEqual(len(server.messages), 1)
 
@@ -175,9 +176,9 @@ class DeliveryTestCase(SessionTestCase):
                 server.on(stage, '421 shutting down', times=1)
                 with self.session(server) as session:
                     self.assertOutcome(
-                        session.send(parcel()),
+                        session.send(outgoing()),
                         'waiting', 'server_busy', '421 shutting down')
-                    self.assertEqual(session.send(parcel()), done())
+                    self.assertEqual(session.send(outgoing()), done())
                 self.assertEqual(server.connections, 2)
                 self.assertEqual(len(server.messages), 1)
 
@@ -190,9 +191,9 @@ class DeliveryTestCase(SessionTestCase):
                     server.on(stage, action, times=1)
                     with self.session(server) as session:
                         self.assertOutcome(
-                            session.send(parcel()),
+                            session.send(outgoing()),
                             'waiting', 'connection_lost')
-                        self.assertEqual(session.send(parcel()), done())
+                        self.assertEqual(session.send(outgoing()), done())
                     self.assertEqual(server.connections, 2)
                     self.assertEqual(
                         len(server.messages), 1 + (stage == 'accepted'))
@@ -205,7 +206,7 @@ class DeliveryTestCase(SessionTestCase):
                 server.on('mail', action, times=1, after=1)
                 with self.session(server) as session:
                     for _ in range(3):
-                        self.assertEqual(session.send(parcel()), done())
+                        self.assertEqual(session.send(outgoing()), done())
                 self.assertEqual(server.connections, 2)
                 self.assertEqual(len(server.messages), 3)
 
@@ -213,10 +214,10 @@ class DeliveryTestCase(SessionTestCase):
         "Test a message is not tried for ever"
         server = self.serve()
         with self.session(server) as session:
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
             server.on('mail', DROP)
             self.assertOutcome(
-                session.send(parcel()), 'waiting', 'connection_lost')
+                session.send(outgoing()), 'waiting', 'connection_lost')
         self.assertEqual(server.connections, 2)
 
     def test_lost_after_refused(self):
@@ -226,9 +227,9 @@ class DeliveryTestCase(SessionTestCase):
         server.drop_at('rset')
         with self.session(server) as session:
             self.assertOutcome(
-                session.send(parcel('john@example.com')),
+                session.send(outgoing('john@example.com')),
                 'failed', 'refused', '550')
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
 
     def test_stalled(self):
         "Test a server that does not answer"
@@ -240,11 +241,11 @@ class DeliveryTestCase(SessionTestCase):
                 with self.session(server, timeout=1) as session:
                     start = time.monotonic()
                     self.assertOutcome(
-                        session.send(parcel()), 'waiting', 'connection_lost')
+                        session.send(outgoing()), 'waiting', 'connection_lost')
                     duration = time.monotonic() - start
                     self.assertGreater(duration, least - .05)
                     self.assertLess(duration, 120)
-                    self.assertEqual(session.send(parcel()), done())
+                    self.assertEqual(session.send(outgoing()), done())
                 self.assertEqual(len(server.messages), 1)
 
     def test_patience(self):
@@ -252,7 +253,7 @@ class DeliveryTestCase(SessionTestCase):
         server = self.serve()
         server.stall(2, 'dot')
         with self.session(server, timeout=1) as session:
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
         self.assertEqual(len(server.messages), 1)
 
     def test_server_away(self):
@@ -292,20 +293,20 @@ class DeliveryTestCase(SessionTestCase):
         "Test server that goes away and comes back"
         server = self.serve()
         with self.session(server) as session:
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
             server.die()
             with self.assertRaises(ServerUnavailable):
-                session.send(parcel())
+                session.send(outgoing())
             with self.assertRaises(ServerUnavailable):
-                session.send(parcel())
+                session.send(outgoing())
             server.restart()
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
             server.drop_at('dot')
             self.assertOutcome(
-                session.send(parcel()), 'waiting', 'connection_lost')
+                session.send(outgoing()), 'waiting', 'connection_lost')
             server.die()
             with self.assertRaises(ServerUnavailable):
-                session.send(parcel())
+                session.send(outgoing())
         self.assertEqual(len(server.messages), 2)
 
     def test_quit(self):
@@ -315,7 +316,7 @@ class DeliveryTestCase(SessionTestCase):
             with self.subTest(action=action):
                 server.on('quit', action, times=1)
                 with self.session(server) as session:
-                    self.assertEqual(session.send(parcel()), done())
+                    self.assertEqual(session.send(outgoing()), done())
         with self.subTest("dead"), self.session(server) as session:
             server.die()
         server.restart()
@@ -328,7 +329,7 @@ class DeliveryTestCase(SessionTestCase):
         server = self.serve(login=('user@host', 'p/w?'))
         uri = f'smtp://%s@{server.host}:{server.port}'
         with Session(uri % 'user%40host:p%2Fw%3F') as session:
-            self.assertEqual(session.send(parcel()), done())
+            self.assertEqual(session.send(outgoing()), done())
         with self.assertRaises(ServerUnavailable) as context:
             Session(uri % 'user%40host:wrongpw').__enter__()
         self.assertIn('535', str(context.exception))
@@ -340,7 +341,7 @@ class DeliveryTestCase(SessionTestCase):
         server.on('mail', '530 5.7.0 authentication required', times=1)
         with self.session(server) as session:
             self.assertOutcome(
-                session.send(parcel()), 'waiting', 'server_busy', '530')
+                session.send(outgoing()), 'waiting', 'server_busy', '530')
 
     def test_configuration_invalid(self):
         "Test an invalid uri shows no password"
@@ -386,7 +387,7 @@ class DeliveryTestCase(SessionTestCase):
         server.on('rcpt', '550-5.1.1 \x1b[31mré\x00\u202e\r\n550 '
             + 'x' * 2 * DETAIL_LENGTH)
         with self.session(server) as session:
-            outcome = session.send(parcel())
+            outcome = session.send(outgoing())
         self.assertEqual(len(outcome.detail), DETAIL_LENGTH)
         self.assertTrue(
             outcome.detail.startswith('550 5.1.1 [31mré xxx'), outcome)
@@ -401,8 +402,8 @@ class DeliveryTestCase(SessionTestCase):
                 server.on(stage, reply, times=1)
                 with self.session(server) as session:
                     self.assertOutcome(
-                        session.send(parcel()), 'waiting', 'connection_lost')
-                    self.assertEqual(session.send(parcel()), done())
+                        session.send(outgoing()), 'waiting', 'connection_lost')
+                    self.assertEqual(session.send(outgoing()), done())
 
 
 class ProcessTestCase(unittest.TestCase):
@@ -420,9 +421,9 @@ class ProcessTestCase(unittest.TestCase):
                 uri = process.stdout.readline().strip()
                 self.assertTrue(re.match(r'smtp://127.0.0.1:\d+$', uri), uri)
                 with Session(uri) as session:
-                    self.assertEqual(session.send(parcel()), done())
+                    self.assertEqual(session.send(outgoing()), done())
                     self.assertEqual(
-                        session.send(parcel('john@example.com')).state,
+                        session.send(outgoing('john@example.com')).state,
                         'failed')
             finally:
                 process.terminate()

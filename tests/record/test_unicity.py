@@ -12,7 +12,7 @@ from trytond.tests.test_tryton import (
 from trytond.transaction import Transaction
 
 from ..common.crowd import create_crowd
-from ..common.guarantee import PATIENCE, PromiseTestCase
+from ..common.guarantee import PATIENCE, GuaranteeTestCase
 from ..test_statements import counted
 
 
@@ -224,7 +224,7 @@ class UnicityTestCase(unittest.TestCase):
 
 @unittest.skipUnless(
     backend.name == 'postgresql', "needs processes that work together")
-class ProcessesTestCase(PromiseTestCase):
+class ProcessesTestCase(GuaranteeTestCase):
     "Test the value is unique among processes"
 
     def test_enter(self):

@@ -141,9 +141,9 @@ class SMSTestCase(unittest.TestCase):
         super().setUp()
         self.provider = start_provider(self)
 
-    def send(self, parcel):
+    def send(self, outgoing):
         with Gateway() as gateway:
-            return gateway.send(parcel)
+            return gateway.send(outgoing)
 
     @with_transaction()
     def test_parcel(self):
@@ -157,10 +157,10 @@ class SMSTestCase(unittest.TestCase):
                 [table.value_compact], ['0301234'],
                 where=table.value_compact == NUMBERS["Carol"]))
         outcomes = execute(create_activity(sms_from="Shop"))
-        parcel = outcomes["Alice"]
-        self.assertEqual(parcel.recipient, NUMBERS["Alice"])
-        self.assertEqual(parcel.content, ("Hello Alice", "Shop", 1))
-        self.assertRegex(parcel.message_id, r'^[0-9a-f]{32}$')
+        outgoing = outcomes["Alice"]
+        self.assertEqual(outgoing.recipient, NUMBERS["Alice"])
+        self.assertEqual(outgoing.content, ("Hello Alice", "Shop", 1))
+        self.assertRegex(outgoing.message_id, r'^[0-9a-f]{32}$')
         self.assertEqual(outcomes["Bob"][:2], ('skipped', 'no_mobile'))
         self.assertEqual(
             outcomes["Carol"][:3], ('failed', 'number_invalid', '0301234'))
@@ -171,16 +171,16 @@ class SMSTestCase(unittest.TestCase):
         RecordActivity = Pool().get('marketing.automation.record.activity')
         create_party("Alice")
         activity = create_activity()
-        parcel, = execute(activity).values()
+        outgoing, = execute(activity).values()
         record_activity, = enter(activity).values()
         RecordActivity.store_sending(
-            {record_activity.id: parcel}, dt.datetime.now(), 7)
+            {record_activity.id: outgoing}, dt.datetime.now(), 7)
         clear_cache(RecordActivity)
         record_activity = RecordActivity(record_activity.id)
         self.assertEqual(record_activity.sms_number, NUMBERS["Alice"])
         self.assertEqual(record_activity.sms_segments, 1)
         again, = execute(activity).values()
-        self.assertEqual(again, parcel)
+        self.assertEqual(again, outgoing)
 
     @with_transaction()
     def test_first_mobile(self):
@@ -355,37 +355,37 @@ class SMSTestCase(unittest.TestCase):
     def test_gateway(self):
         "Test the answers of the provider become outcomes"
         create_party("Alice")
-        parcel, = execute(create_activity()).values()
-        self.assertIsInstance(parcel, OutgoingMessage)
-        number = parcel.recipient
+        outgoing, = execute(create_activity()).values()
+        self.assertIsInstance(outgoing, OutgoingMessage)
+        number = outgoing.recipient
         self.provider.replies[number] = [400, 503, None]
         self.assertEqual(
-            self.send(parcel)[:3], ('failed', 'sms_refused', "no 400"))
+            self.send(outgoing)[:3], ('failed', 'sms_refused', "no 400"))
         self.assertEqual(
-            self.send(parcel)[:3], ('waiting', 'sms_busy', "no 503"))
-        outcome = self.send(parcel)
+            self.send(outgoing)[:3], ('waiting', 'sms_busy', "no 503"))
+        outcome = self.send(outgoing)
         # Only the name of an error that says more than it should
         self.assertEqual(
             outcome[:3], ('waiting', 'sms_busy', 'RemoteDisconnected'))
-        outcome = self.send(parcel)
+        outcome = self.send(outgoing)
         self.assertEqual((outcome.state, outcome.reference), ('done', 'SM1'))
         message, = self.provider.messages
-        self.assertEqual(message['reference'], parcel.message_id)
+        self.assertEqual(message['reference'], outgoing.message_id)
 
     @with_transaction()
     def test_function(self):
         "Test functions with and without the reference and with no answer"
         create_party("Alice")
-        parcel, = execute(create_activity()).values()
+        outgoing, = execute(create_activity()).values()
         calls = []
 
         def plain(text, to, from_):
             calls.append((text, to, from_))
 
         for function, expected in [
-                (plain, parcel.message_id),
+                (plain, outgoing.message_id),
                 (lambda text, to, from_: 12, '12'),
-                (lambda text, to, from_: True, parcel.message_id),
+                (lambda text, to, from_: True, outgoing.message_id),
                 (lambda text, to, from_: "a\nb" + 'c' * 1000,
                     "a b" + 'c' * 247),
                 ]:
@@ -393,6 +393,6 @@ class SMSTestCase(unittest.TestCase):
                     'trytond.modules.marketing_automation'
                     '.sms.gateway.function',
                     return_value=function):
-                self.assertEqual(self.send(parcel).reference, expected)
+                self.assertEqual(self.send(outgoing).reference, expected)
         self.assertEqual(
             calls, [("Hello Alice", NUMBERS["Alice"], None)])

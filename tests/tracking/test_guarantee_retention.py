@@ -6,10 +6,10 @@ from unittest.mock import patch
 
 from trytond.pool import Pool
 
-from ..common.guarantee import PromiseTestCase
+from ..common.guarantee import GuaranteeTestCase
 
 
-class RetentionTestCase(PromiseTestCase):
+class RetentionTestCase(GuaranteeTestCase):
     "Test that what is old is removed without another effect"
 
     def setUp(self):

@@ -74,10 +74,10 @@ def create_mail(tracking='individually', names=("Jane",)):
 def links(record_activity):
     "Return the links and the pixels of the mail"
     clear_cache(record_activity.__class__)
-    parcel, = record_activity.__class__.decide(
+    outgoing, = record_activity.__class__.decide(
         record_activity.activity, [record_activity.id]).values()
     page = html.document_fromstring(
-        parcel.content.get_body(['html']).get_content())
+        outgoing.content.get_body(['html']).get_content())
     short, = re.findall(r'Hello \w+, (\S+)', page.text_content())
     return {
         'short': short,

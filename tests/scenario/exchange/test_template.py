@@ -15,7 +15,7 @@ LANGUAGES = {'de', 'en', 'es', 'fr', 'it', 'nl'}
 PAGE = 'https://shop.example.com/page?a=1&b=2'
 
 
-class BlueprintTestCase(unittest.TestCase):
+class TemplateTestCase(unittest.TestCase):
     "Test the files of the templates"
 
     def test_languages(self):
@@ -33,11 +33,11 @@ class BlueprintTestCase(unittest.TestCase):
                 for k, v in value.items():
                     check(v, f'{path}.{k}')
 
-        for name, blueprint in scenario_templates().items():
-            check(blueprint.document, name)
+        for name, template in scenario_templates().items():
+            check(template.document, name)
             for texts in [
-                    blueprint.title, blueprint.description, blueprint.needs,
-                    blueprint.creates]:
+                    template.title, template.description, template.needs,
+                    template.creates]:
                 check(texts, name)
 
     def test_names(self):
@@ -48,10 +48,10 @@ class BlueprintTestCase(unittest.TestCase):
 
     def test_fill(self):
         "Test nothing that is asked for is left"
-        for name, blueprint in scenario_templates().items():
-            values = dict.fromkeys(blueprint.needs, "VALUE")
+        for name, template in scenario_templates().items():
+            values = dict.fromkeys(template.needs, "VALUE")
             with self.subTest(template=name):
-                text = blueprint.fill(values)
+                text = template.fill(values)
                 self.assertNotRegex(text, r'(?<!\$)\{\w+\}')
                 self.assertEqual(
                     text.count("VALUE") >= len(values), True)
@@ -93,14 +93,14 @@ class AloneTestCase(unittest.TestCase):
     def test_modules(self):
         "Test a template that needs a module tells it"
         Scenario = Pool().get('marketing.automation.scenario')
-        for name, blueprint in scenario_templates().items():
+        for name, template in scenario_templates().items():
             with self.subTest(template=name):
                 self.assertEqual(
-                    Scenario.missing_modules(blueprint), blueprint.modules)
-                if blueprint.modules:
+                    Scenario.missing_modules(template), template.modules)
+                if template.modules:
                     with self.assertRaises(ScenarioTemplateError) as cm:
                         Scenario.from_template(name, {})
-                    self.assertIn(blueprint.modules[0], cm.exception.message)
+                    self.assertIn(template.modules[0], cm.exception.message)
 
     @with_transaction()
     def test_values(self):

@@ -11,7 +11,7 @@ from trytond.pool import Pool
 from trytond.transaction import Transaction
 from trytond.wsgi import app
 
-from ...common.guarantee import PromiseTestCase
+from ...common.guarantee import GuaranteeTestCase
 from ...tools import BASE, EXTRAS, links
 
 LANGUAGES = {'de', 'en', 'es', 'fr', 'it', 'nl'}
@@ -19,7 +19,7 @@ PAGE = 'https://shop.example.com/page?a=1&b=2'
 ORGANIZATION = "Smith & <Sons> $5"
 
 
-class TemplatesTestCase(PromiseTestCase):
+class TemplatesTestCase(GuaranteeTestCase):
     "Test the templates run to their end"
     _extras = EXTRAS
     _options = {
@@ -492,4 +492,4 @@ class TemplatesTestCase(PromiseTestCase):
         self.assertEqual(self.reasons(), {"Bob": 'converted'})
 
 
-del PromiseTestCase
+del GuaranteeTestCase
