@@ -1,6 +1,7 @@
 # This file is part of Tryton.  The COPYRIGHT file at the top level of
 # this repository contains the full copyright notices and license terms.
 
+import unittest
 from contextlib import ExitStack, contextmanager
 
 from lxml import html as lxml_html
@@ -77,7 +78,7 @@ def start_server(test_case=None, **options):
     It ends with the test case, or when the next one starts.
     """
     global _running
-    # A scenario has no clean-up, so the one before ends here
+    # A scenario has no clean-up of its own, so the one before ends here
     _running.close()
     with ExitStack() as stack:
         server = stack.enter_context(SMTPServer())
@@ -93,6 +94,8 @@ def start_server(test_case=None, **options):
         _running = stack.pop_all()
     if test_case:
         test_case.addCleanup(_running.close)
+    else:
+        unittest.addModuleCleanup(_running.close)
     return server
 
 

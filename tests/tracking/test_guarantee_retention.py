@@ -111,8 +111,8 @@ class RetentionTestCase(GuaranteeTestCase):
         self.configure(marketing__keep_emails=365)
         # In several rounds
         with patch(
-                'trytond.modules.marketing_automation'
-                '.tracking.retention._SLICE', 1), \
+                'trytond.modules.marketing_automation.ir._SLICE_DELETED',
+                1), \
                 self.assertLogs('trytond.modules', logging.INFO) as logs:
             self.clean()
         self.assertIn(
