@@ -11,9 +11,12 @@ import trytond.config as config
 from trytond.cache import MemoryCache
 from trytond.pool import Pool
 from trytond.report import Report
+from trytond.tools import file_open
 from trytond.transaction import Transaction, inactive_records
 
 from .consent import COMMENT, pause_days
+
+_PATH = 'marketing_automation/consent/unsubscribe.html'
 
 
 class Unsubscribe(Report):
@@ -134,6 +137,17 @@ class Unsubscribe(Report):
                     'record': record.id if record else None,
                     })
         return html
+
+    @classmethod
+    def render(cls, report, report_context):
+        # Recipients must be able to unsubscribe also between the start of a
+        # new version and the update of the database, in which the path of the
+        # file may be the one of a former version
+        if (report.get_template_cached() is None
+                and not report.report_content):
+            with file_open(_PATH, mode='rb') as file:
+                report.report_content = file.read()
+        return super().render(report, report_context)
 
     @classmethod
     def _policy(cls, html, leaves):
