@@ -52,6 +52,9 @@ class SuiteTestCase(unittest.TestCase):
 
     def test_classes(self):
         "Test databases with the same modules have the same classes"
+        # The first one may just have been activated
+        drop_db()
+        activate_module(MODULE)
         with Transaction().start(DB_NAME, 1):
             Party = Pool().get(PARTY)
         drop_db()
