@@ -19,6 +19,8 @@ from trytond.pyson import PYSON, PYSONDecoder, PYSONEncoder
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
+from .sql import SLICE
+
 __all__ = [
     'Access', 'VirtualReaders', 'Refused', 'actors', 'check_write', 'holds',
     'may_click', 'writable_ids']
@@ -115,8 +117,6 @@ class Refused(Exception):
 
 # No user has it, so no user can become administrator with it
 _VIRTUAL_USER = -1
-
-_SLICE = 500
 
 
 class _Rights(NamedTuple):
@@ -230,7 +230,7 @@ class Access:
         start = siblings.index(record.id)
         known = rights.readable | rights.forbidden
         ids = {
-            i for i in islice(siblings, start, start + _SLICE)
+            i for i in islice(siblings, start, start + SLICE)
             if i is not None and i >= 0 and i not in known}
         with self.reader(), \
                 Transaction().set_user(0, set_context=True), \

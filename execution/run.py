@@ -157,7 +157,6 @@ class Run:
             self.finish(number, sent)
         RecordActivity.watch(self.activity, self.trouble)
         self.full = bool(ids) and not self.away
-        # The names in the log are documented, so they stay
         logger.info(
             "batch activity=%s claim=%s decided=%s messages=%s sent=%s "
             "away=%s seconds=%.3f",

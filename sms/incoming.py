@@ -17,13 +17,13 @@ from trytond.pyson import Eval
 from trytond.transaction import (
     Transaction, inactive_records, without_check_access)
 
+from ..common.sql import SLICE
 from ..common.text import one_line, printable
 from . import gateway
 from .stop import plain_words, stop_words
 
 logger = logging.getLogger(__name__)
 
-_SLICE = 500
 _FAILED = {
     'error', 'expired', 'failed', 'rejectd', 'rejected', 'undeliv',
     'undeliverable', 'undelivered'}
@@ -152,7 +152,7 @@ class Incoming(ModelSQL, ModelView):
         RecordActivity = Pool().get('marketing.automation.record.activity')
         pending = list(cls.search(
                 [('result', '=', 'pending')], order=[('id', 'ASC')],
-                limit=_SLICE))
+                limit=SLICE))
         if not pending:
             return
         found = {

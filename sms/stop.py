@@ -15,10 +15,9 @@ from trytond.pool import Pool
 from trytond.tools import grouped_slice
 from trytond.transaction import Transaction
 
+from ..common.sql import SLICE
 from ..exceptions import NumberError
 from . import gateway
-
-_SLICE = 500
 
 _STOP_WORDS = (
     'STOP,STOPP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT,ARRET,ALTO,BAJA,PARAR,'
@@ -100,7 +99,7 @@ class Stop(ModelSQL, ModelView):
             number = _Replace(number, separator, '')
         forms = [f for n in numbers for f in [n, f'00{n[1:]}']]
         parties = set()
-        for sub_forms in grouped_slice(forms, _SLICE):
+        for sub_forms in grouped_slice(forms, SLICE):
             cursor.execute(*table.select(
                     table.party,
                     where=(table.type == 'mobile')
@@ -112,7 +111,7 @@ class Stop(ModelSQL, ModelView):
     def refused(cls, numbers):
         "Return the set of those of the numbers that get no SMS"
         result = set()
-        for sub_numbers in grouped_slice(sorted(numbers), _SLICE):
+        for sub_numbers in grouped_slice(sorted(numbers), SLICE):
             result.update(s.number for s in cls.search(
                     [('number', 'in', list(sub_numbers))], order=[]))
         return result
